@@ -1,0 +1,157 @@
+//! AWS: narrow ports, their SDK adapters, and what all kinds share.
+
+pub mod ec2;
+pub mod fault;
+pub mod guardrails;
+pub mod iam;
+pub mod lambda;
+pub mod ownership;
+pub mod selectors;
+pub mod sensitive;
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::engine::{
+    contract::{AdoptionPolicy, CommonSpec, CommonStatus},
+    failure::Failure,
+    kind::{Kind, KindStatus, Subject},
+    references::Cluster,
+};
+
+use self::{
+    ec2::Ec2,
+    fault::Fault,
+    guardrails::Guardrails,
+    iam::Iam,
+    lambda::Lambda,
+    ownership::{ClusterIdentity, Owner},
+};
+
+/// The ports of one account and region.
+#[derive(Clone)]
+pub struct Connection {
+    /// Twelve digits.
+    pub account: String,
+    /// Such as `ap-northeast-1`.
+    pub region: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// Amazon EC2.
+    pub ec2: Arc<dyn Ec2>,
+    /// IAM.
+    pub iam: Arc<dyn Iam>,
+    /// AWS Lambda.
+    pub lambda: Arc<dyn Lambda>,
+}
+
+/// Makes connections. There is one for the real AWS and one for the tests' model of it.
+#[async_trait]
+pub trait Connect: Send + Sync {
+    /// Connects to a region with the operator's credentials and finds out whose account it is.
+    async fn connect(&self, region: &str) -> Result<Connection, Fault>;
+}
+
+/// Everything outside the cluster.
+pub struct World {
+    connect: Box<dyn Connect>,
+    connections: Mutex<HashMap<String, Arc<Aws>>>,
+    /// The region of objects that name none.
+    pub default_region: String,
+    /// Who the operator is.
+    pub identity: ClusterIdentity,
+    /// What the administrator allows.
+    pub guardrails: Guardrails,
+    /// The cluster, for what kinds read and make there.
+    pub cluster: Arc<dyn Cluster>,
+}
+
+/// One account and region, with what is needed to act in it.
+#[derive(Clone)]
+pub struct Aws {
+    /// The ports.
+    pub connection: Connection,
+    /// Who the operator is.
+    pub identity: ClusterIdentity,
+    /// What the administrator allows.
+    pub guardrails: Guardrails,
+    /// The cluster, for what kinds read and make there.
+    pub cluster: Arc<dyn Cluster>,
+}
+
+impl std::ops::Deref for Aws {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl World {
+    /// A world without connections so far.
+    pub fn new(
+        connect: Box<dyn Connect>,
+        default_region: String,
+        identity: ClusterIdentity,
+        guardrails: Guardrails,
+        cluster: Arc<dyn Cluster>,
+    ) -> Self {
+        Self { connect, connections: Mutex::default(), default_region, identity, guardrails, cluster }
+    }
+
+    /// The connection to a region, made once.
+    pub async fn aws(&self, region: &str) -> Result<Arc<Aws>, Failure> {
+        let mut connections = self.connections.lock().await;
+        if let Some(aws) = connections.get(region) {
+            return Ok(aws.clone());
+        }
+        let aws = Arc::new(Aws {
+            connection: self.connect.connect(region).await?,
+            identity: self.identity.clone(),
+            guardrails: self.guardrails.clone(),
+            cluster: self.cluster.clone(),
+        });
+        connections.insert(region.to_owned(), aws.clone());
+        Ok(aws)
+    }
+
+    /// The region that an object lives in. One that has lived somewhere stays there, whatever the operator's
+    /// default has become.
+    pub fn region<'a>(&'a self, spec: &'a CommonSpec, status: &'a CommonStatus) -> &'a str {
+        spec.region.as_deref().or(status.region.as_deref()).unwrap_or(&self.default_region)
+    }
+
+    /// The connection for an object. An account or region other than its status has is refused.
+    pub async fn connect<K: Kind>(&self, subject: &Subject<K>) -> Result<Arc<Aws>, Failure> {
+        let status = subject.status.common();
+        let aws = self.aws(self.region(&subject.common_spec(), status)).await?;
+        let pinned = [("account", &status.account_id, &aws.account), ("region", &status.region, &aws.region)];
+        for (what, before, now) in pinned {
+            if before.as_ref().is_some_and(|before| before != now) {
+                return Err(Failure::terminal(
+                    "IdentityChanged",
+                    format!(
+                        "the object lives in {what} {}, and the operator's credentials and flags lead to {now}; nothing is touched",
+                        before.as_deref().unwrap_or_default(),
+                    ),
+                ));
+            }
+        }
+        Ok(aws)
+    }
+}
+
+impl Aws {
+    /// The owner for ownership tags and verdicts.
+    pub fn owner<'a, K: Kind>(&'a self, subject: &'a Subject<K>) -> Owner<'a> {
+        Owner {
+            cluster: &self.identity,
+            key: subject.key(),
+            uid: &subject.uid,
+            converged_uid: subject.status.common().owner_uid.as_deref(),
+            adoption: if subject.deleting { AdoptionPolicy::Refuse } else { subject.adoption_policy() },
+        }
+    }
+}

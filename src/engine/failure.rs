@@ -1,0 +1,66 @@
+//! Why a pass could not go on, in the engine's terms.
+
+use std::{fmt, time::Duration};
+
+/// What kind of failure it is, which alone decides when the next attempt is made (see [`super::requeue`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// AWS asked to slow down.
+    Throttled,
+    /// A fault of the network or the service.
+    Transient,
+    /// Something that this needs is not there yet, or not visible yet.
+    Dependency,
+    /// Somebody else changed it at the same time: read again.
+    Conflict,
+    /// Only a change of the spec or of the world can help.
+    Terminal,
+}
+
+/// A failed step of a pass. Holds no request id, time or count: the text ends in conditions and Events,
+/// and one that changes with each attempt would be a hot loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Decides about the next attempt.
+    pub class: Class,
+    /// CamelCase reason for conditions and Events.
+    pub reason: String,
+    /// The field at fault, what AWS said, what helps.
+    pub message: String,
+    /// AWS's error code, if AWS answered with one.
+    pub code: Option<String>,
+    /// How long AWS asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure that did not come from AWS.
+    pub fn new(class: Class, reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { class, reason: reason.into(), message: message.into(), code: None, retry_after: None }
+    }
+
+    /// Only a change of the spec or of the world helps.
+    pub fn terminal(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Class::Terminal, reason, message)
+    }
+
+    /// Something that this needs is not there yet.
+    pub fn dependency(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Class::Dependency, reason, message)
+    }
+
+    /// Puts the field at fault in front of the message.
+    #[must_use]
+    pub fn at(mut self, field: &str) -> Self {
+        self.message = format!("{field}: {}", self.message);
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

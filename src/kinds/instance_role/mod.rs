@@ -1,0 +1,2 @@
+//! `InstanceRole`.
+pub mod spec;
