@@ -6,6 +6,7 @@ pub mod guardrails;
 pub mod iam;
 pub mod lambda;
 pub mod ownership;
+pub mod sdk;
 pub mod selectors;
 pub mod sensitive;
 
