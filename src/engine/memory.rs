@@ -201,3 +201,96 @@ impl<S> Entry<S> {
         self.code = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Do(&'static str);
+
+    impl fmt::Display for Do {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Step for Do {
+        fn reason(&self) -> &'static str {
+            "Done"
+        }
+    }
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_is_not_repeated_before_its_effect_shows_or_the_window_ends() {
+        let memory = Memory::new(WINDOW);
+        memory.applied("u", Do("create"));
+        assert_eq!(memory.unseen("u", &[Do("create")]), Some(Do("create")));
+        tokio::time::advance(WINDOW).await;
+        assert_eq!(memory.unseen("u", &[Do("create")]), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drift_after_the_effect_was_seen_is_repaired_at_once() {
+        let memory = Memory::new(WINDOW);
+        memory.applied("u", Do("attach"));
+        assert_eq!(memory.unseen("u", &[]), None);
+        assert_eq!(memory.unseen("u", &[Do("attach")]), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settled_counts_from_the_last_write_and_from_the_start_of_the_process() {
+        let memory = Memory::<Do>::new(WINDOW);
+        assert!(!memory.recall("u").settled);
+        tokio::time::advance(WINDOW).await;
+        assert!(memory.recall("u").settled);
+        memory.attempted("u");
+        assert!(!memory.recall("u").settled);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn absence_counts_without_a_break() {
+        let memory = Memory::<Do>::new(WINDOW);
+        let second = Duration::from_secs(1);
+        memory.observed("u", true);
+        tokio::time::advance(second).await;
+        memory.observed("u", true);
+        assert_eq!(memory.recall("u").absent_for, second);
+        memory.observed("u", false);
+        memory.observed("u", true);
+        assert_eq!(memory.recall("u").absent_for, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_older_than_the_last_write_says_nothing() {
+        let memory = Memory::<Do>::new(WINDOW);
+        let began = Instant::now();
+        memory.rests("u", Rest::Converged(7));
+        assert!(!memory.differs("u", began, Some(7)));
+        assert!(memory.differs("u", began, Some(8)));
+        assert!(memory.differs("u", began, None));
+        memory.attempted("u");
+        assert!(!memory.differs("u", began, Some(8)));
+        memory.rests("v", Rest::Blocked);
+        assert!(memory.differs("v", began, None));
+        assert!(!memory.differs("unknown", began, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_and_waits_are_counted_in_a_row() {
+        let memory = Memory::<Do>::new(WINDOW);
+        let failure = Failure { code: Some("X".into()), ..Failure::new(Class::Transient, "R", "m") };
+        assert_eq!(memory.failed("u", &failure).0, 0);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(memory.failed("u", &failure), (1, Duration::from_secs(3)));
+        assert_eq!(memory.recall("u").failing_with, Some(("X".into(), Duration::from_secs(3))));
+        assert_eq!(memory.waited("u", "a"), 0);
+        assert_eq!(memory.recall("u").failing_with, None);
+        assert_eq!(memory.waited("u", "a"), 1);
+        assert_eq!(memory.waited("u", "b"), 0);
+    }
+}

@@ -63,3 +63,29 @@ impl Wakes {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+
+    use super::*;
+
+    #[test]
+    fn referrers_wake_with_their_targets_and_targets_when_referrers_go() {
+        let wakes = Wakes::default();
+        let mut pods = wakes.subscribe("Pod");
+        let mut secrets = wakes.subscribe("Secret");
+        let pod = Reference::to::<Pod>("ns", "p");
+        let (code, secret) = (Reference::to::<ConfigMap>("ns", "c"), Reference::to::<Secret>("ns", "s"));
+        wakes.seen(&pod, vec![code.clone(), secret.clone()]);
+        wakes.changed(&code);
+        assert_eq!(pods.try_recv(), Ok(pod.clone()));
+        wakes.seen(&pod, vec![code.clone()]);
+        assert_eq!(secrets.try_recv(), Ok(secret.clone()), "a target that is no longer named is woken");
+        wakes.changed(&secret);
+        assert!(pods.try_recv().is_err(), "and wakes the former referrer no longer");
+        wakes.seen(&pod, vec![secret.clone()]);
+        wakes.gone(&pod);
+        assert_eq!(secrets.try_recv(), Ok(secret));
+    }
+}
