@@ -222,13 +222,13 @@ async fn an_endpoint_has_the_default_group_and_a_full_access_policy_unless_told(
 async fn an_endpoint_is_modified_by_additions_and_removals_and_only_when_available() {
     let model = Model::with_network();
     let id = model.create_endpoint(&interface("")).await.unwrap().id;
+    let plain = || EndpointChange { id: id.clone(), ..EndpointChange::default() };
     let swap = EndpointChange {
-        id: id.clone(),
         add_subnets: set(&[Network::SUBNETS[1]]),
         remove_subnets: set(&[Network::SUBNETS[0]]),
         add_security_groups: set(&[Network::GROUP]),
         remove_security_groups: set(&[Network::DEFAULT_GROUP]),
-        ..EndpointChange::default()
+        ..plain()
     };
     assert_eq!(code(model.modify_endpoint(&swap).await), "IncorrectState");
     sleep(seconds(60)).await;
@@ -238,6 +238,15 @@ async fn an_endpoint_is_modified_by_additions_and_removals_and_only_when_availab
     assert_eq!(subnet_ids, set(&[Network::SUBNETS[1]]));
     assert_eq!(security_group_ids, set(&[Network::GROUP]));
     assert_eq!(network_interface_ids.len(), 1);
+    sleep(seconds(60)).await;
+    model.modify_endpoint(&EndpointChange { add_subnets: set(&[Network::SUBNETS[0]]), ..plain() }).await.unwrap();
+    sleep(seconds(60)).await;
+    let in_zone = EndpointChange {
+        add_subnets: set(&[Network::SUBNETS[2]]),
+        remove_subnets: set(&[Network::SUBNETS[0]]),
+        ..plain()
+    };
+    assert_eq!(code(model.modify_endpoint(&in_zone).await), "DuplicateSubnetsInSameZone");
     let absent = EndpointChange { id: "vpce-0f".into(), ..EndpointChange::default() };
     assert_eq!(code(model.modify_endpoint(&absent).await), "InvalidVpcEndpointId.NotFound");
 }

@@ -256,6 +256,9 @@ impl State {
             }
             let endpoint = &mut record.endpoint;
             let was = (endpoint.subnet_ids.clone(), endpoint.private_dns_enabled);
+            // A zone is free only after an earlier call took its subnet away.
+            endpoint.subnet_ids.extend(change.add_subnets.iter().cloned());
+            s.check_subnets(endpoint)?;
             alter(&mut endpoint.subnet_ids, &change.add_subnets, &change.remove_subnets);
             alter(&mut endpoint.security_group_ids, &change.add_security_groups, &change.remove_security_groups);
             alter(&mut endpoint.route_table_ids, &change.add_route_tables, &change.remove_route_tables);

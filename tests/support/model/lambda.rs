@@ -32,7 +32,8 @@ enum Phase {
 pub struct FunctionRecord {
     /// Its configuration; state, update status and revision come from the phase.
     pub function: Function,
-    revision: u64,
+    /// Counts changes; half of the revision id.
+    pub revision: u64,
     phase: Phase,
 }
 
@@ -57,6 +58,11 @@ impl FunctionRecord {
         Some(function)
     }
 
+    /// Whether it was deleted.
+    pub fn is_going(&self) -> bool {
+        matches!(self.phase, Phase::Deleting(_))
+    }
+
     fn busy(&self, now: Instant) -> bool {
         let (Phase::Creating(until) | Phase::Updating(until) | Phase::Deleting(until)) = self.phase;
         now < until
@@ -75,7 +81,7 @@ impl LambdaState {
     pub fn live(&self) -> Vec<(&'static str, String, Tags)> {
         self.functions
             .all()
-            .filter(|(_, f)| !matches!(f.phase, Phase::Deleting(_)))
+            .filter(|(_, f)| !f.is_going())
             .map(|(name, f)| ("function", name.clone(), f.function.tags.clone().unwrap_or_default()))
             .collect()
     }

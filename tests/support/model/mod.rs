@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod documents;
+pub mod drift;
 pub mod ec2;
 pub mod endpoints;
 pub mod faults;
