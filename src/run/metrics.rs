@@ -14,7 +14,7 @@ use prometheus_client::{
 };
 
 use crate::{
-    cloud::{fault::Service, sdk::call::CallObserver},
+    cloud::{fault::Service, sdk::CallObserver},
     engine::reconcile::Outcome,
 };
 

@@ -18,7 +18,7 @@ use crate::{
     cloud::{
         World,
         ownership::ClusterIdentity,
-        sdk::connect::{ConnectSettings, SdkConnect, default_region},
+        sdk::{ConnectSettings, SdkConnect, default_region},
     },
     engine::{cluster::KubernetesCluster, events::KubernetesEvents},
     kinds::{self, Runtime},
