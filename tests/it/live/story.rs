@@ -57,7 +57,7 @@ async fn three_manifests_make_a_private_path() {
         None,
         "story",
     );
-    let config = aws_sdk_lambda::config::Builder::from(live.aws.lambda.config()).credentials_provider(credentials).build();
+    let config = live.aws.lambda.config().to_builder().credentials_provider(credentials).build();
     let name = function["status"]["functionName"].as_str().unwrap();
     let answer = aws_sdk_lambda::Client::from_conf(config).invoke().function_name(name).send().await.unwrap();
     assert_eq!(answer.status_code(), 200);

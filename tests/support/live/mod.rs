@@ -6,7 +6,6 @@ pub mod operator;
 
 use std::time::Duration;
 
-use futures::Future;
 use k8s_openapi::{
     api::core::v1::{Event, Namespace},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -182,7 +181,7 @@ pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
 }
 
 /// Asks again and again until the answer is yes.
-pub async fn eventually<F: Future<Output = bool>>(mut yes: impl FnMut() -> F) -> Result<(), ()> {
+pub async fn eventually(mut yes: impl AsyncFnMut() -> bool) -> Result<(), ()> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut poll = tokio::time::interval(Duration::from_millis(100));
     loop {
