@@ -103,3 +103,83 @@ fn account_and_partition(arn: &str) -> Option<(String, String)> {
     let account = fields.nth(2).filter(|account| !account.is_empty())?;
     Some((account.to_owned(), partition.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::sdk::replay::{Replay, ok, query_error};
+
+    #[test]
+    fn arns() {
+        for (arn, expected) in [
+            ("arn:aws:iam::123456789012:root", Some(("123456789012", "aws"))),
+            ("arn:aws-cn:sts::123456789012:assumed-role/operator/s", Some(("123456789012", "aws-cn"))),
+            ("arn:aws-us-gov:iam::123456789012:user/a:b", Some(("123456789012", "aws-us-gov"))),
+            ("arn:aws:iam::", None),
+            ("arn:aws:iam:::root", None),
+            ("arn::iam::123456789012:root", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|(account, partition)| (account.to_owned(), partition.to_owned()));
+            assert_eq!(account_and_partition(arn), expected, "{arn}");
+        }
+    }
+
+    fn caller_identity(arn: &str) -> String {
+        format!(
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>{arn}</Arn></GetCallerIdentityResult>\
+             </GetCallerIdentityResponse>"
+        )
+    }
+
+    /// As `SdkConnect` does it, but with credentials and an HTTP client that need no surroundings.
+    async fn connect(replay: &Arc<Replay>, region: &str) -> Result<Connection, Fault> {
+        let region = Region::new(region.to_owned());
+        let name = AppName::new(APP_NAME).unwrap();
+        let config = replay.config().to_builder().region(region.clone()).app_name(name).build();
+        let observer: Arc<dyn CallObserver> = replay.clone();
+        connection(&config, &region, &observer).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_knows_its_account() {
+        let arn = "arn:aws-cn:sts::123456789012:assumed-role/operator/s";
+        let role = "<GetRoleResponse><GetRoleResult><Role><Path>/</Path><RoleName>r</RoleName><RoleId>AROA</RoleId>\
+                    <Arn>a</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></GetRoleResult></GetRoleResponse>";
+        let replay = Replay::new([ok(&caller_identity(arn)), ok(role), ok("<DescribeVpcsResponse/>")]);
+        let aws = connect(&replay, "cn-north-1").await.unwrap();
+        assert_eq!((aws.account.as_str(), aws.partition.as_str()), ("123456789012", "aws-cn"));
+        assert_eq!(aws.region, "cn-north-1");
+        aws.iam.role("r").await.unwrap();
+        aws.ec2.vpcs(&[]).await.unwrap();
+        assert_eq!(
+            replay.uris(),
+            [
+                "https://sts.cn-north-1.amazonaws.com.cn/",
+                "https://iam.cn-north-1.amazonaws.com.cn/",
+                "https://ec2.cn-north-1.amazonaws.com.cn/"
+            ]
+        );
+        for user_agent in replay.user_agents() {
+            assert!(user_agent.contains("app/privatelink-operator"), "{user_agent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_connection_without_an_identity() {
+        let replay =
+            Replay::new([query_error(403, "InvalidClientTokenId", "The token is invalid."), ok(&caller_identity("x"))]);
+        let fault = connect(&replay, "eu-west-1").await.err().unwrap();
+        assert_eq!((fault.service, fault.code.as_str()), (Service::Sts, "InvalidClientTokenId"));
+        let fault = connect(&replay, "eu-west-1").await.err().unwrap();
+        assert_eq!(fault.message, "unusable answer: no ARN with an account and a partition");
+    }
+
+    #[tokio::test]
+    async fn settings_reach_the_sdk() {
+        let config = load(Some("http://127.0.0.1:9".to_owned()), Region::new("eu-west-1")).await;
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
+        assert_eq!(config.app_name().map(ToString::to_string).as_deref(), Some(APP_NAME));
+        assert!(config.identity_cache().is_some(), "shared by the clients of all regions");
+    }
+}

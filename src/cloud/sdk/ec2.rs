@@ -354,3 +354,6 @@ fn tags(from: Option<Vec<types::Tag>>) -> Tags {
 fn set(from: Option<Vec<String>>) -> BTreeSet<String> {
     from.into_iter().flatten().collect()
 }
+
+#[cfg(test)]
+mod tests;

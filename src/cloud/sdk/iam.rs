@@ -311,3 +311,6 @@ fn instance_profile(from: types::InstanceProfile) -> InstanceProfile {
         tags: tags(from.tags),
     }
 }
+
+#[cfg(test)]
+mod tests;

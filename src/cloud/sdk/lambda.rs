@@ -191,3 +191,6 @@ fn listed(mut from: FunctionConfiguration) -> Function {
     from.environment = None;
     observed(from)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@ mod connect;
 mod ec2;
 mod iam;
 mod lambda;
+#[cfg(test)]
+mod replay;
 
 pub use call::CallObserver;
 pub use connect::{ConnectSettings, SdkConnect, default_region};
