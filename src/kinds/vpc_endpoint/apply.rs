@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     desired::managed_keys,
-    spec::{Field, VpcEndpointStatus},
+    spec::{DELETING, Field, VpcEndpointStatus},
 };
 
 /// One write to AWS.
@@ -176,7 +176,7 @@ pub async fn apply(cloud: &Aws, step: &Step, status: &mut VpcEndpointStatus) -> 
         Step::Delete { id } => {
             cloud.ec2.delete_endpoint(id).await?;
             status.id = Some(id.clone());
-            status.state = Some("deleting".to_owned());
+            status.state = Some(DELETING.to_owned());
             Ok(())
         }
     }

@@ -157,6 +157,6 @@ pub fn managed_keys(tags: &Tags) -> Vec<String> {
 
 /// The idempotency token of a create attempt: 64 characters, which is what CreateVpcEndpoint takes. The
 /// parameters are not part of it, so that a create whose answer was lost is never done twice with others.
-fn client_token(uid: &str, attempt: i32) -> String {
+pub fn client_token(uid: &str, attempt: i32) -> String {
     Sha256::digest(format!("{uid}/{attempt}")).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

@@ -2,6 +2,8 @@
 
 pub mod apply;
 pub mod desired;
+#[cfg(test)]
+mod fixtures;
 pub mod observe;
 pub mod plan;
 pub mod report;

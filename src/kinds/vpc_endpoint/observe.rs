@@ -10,6 +10,8 @@ use crate::{
     engine::failure::Failure,
 };
 
+use super::spec::DELETING;
+
 /// The endpoint as AWS holds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
@@ -55,7 +57,7 @@ fn owner_filters(owner: &Owner<'_>) -> [Filter; 2] {
 fn only(found: Vec<Endpoint>) -> Result<Option<Endpoint>, Failure> {
     let found: BTreeMap<_, _> =
         found.into_iter().filter(exists).map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
-    let (deleting, live): (Vec<_>, Vec<_>) = found.into_values().partition(|endpoint| endpoint.state == "deleting");
+    let (deleting, live): (Vec<_>, Vec<_>) = found.into_values().partition(|endpoint| endpoint.state == DELETING);
     if live.len() > 1 {
         let ids: Vec<_> = live.into_iter().map(|endpoint| endpoint.id).collect();
         return Err(Failure::terminal(

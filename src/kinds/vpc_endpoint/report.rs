@@ -12,11 +12,12 @@ use super::{
     observe::Observed,
     plan,
     resolve::Selection,
-    spec::{SecurityGroupStatus, SubnetStatus, VpcEndpointStatus},
+    spec::{DELETING, SecurityGroupStatus, SubnetStatus, VpcEndpointStatus},
 };
 
 /// Writes what is known into the status. The id of an endpoint that AWS does not show stays: it is needed to
-/// tell an absence from a delay. An earlier endpoint on its way out says nothing of the one that follows it.
+/// tell an absence from a delay; so does the state `deleting`, which is final. An earlier endpoint on its way
+/// out says nothing of the one that follows it.
 pub fn report(
     connection: &Connection,
     desired: Option<&Desired>,
@@ -26,14 +27,16 @@ pub fn report(
     status.common.account_id = Some(connection.account.clone());
     status.common.region = Some(connection.region.clone());
     let Some(observed) = observed else {
-        status.state = None;
+        status.state = status.state.take().filter(|state| state == DELETING);
         return;
     };
     let endpoint = &observed.endpoint;
-    if endpoint.state == "deleting" && status.id.as_ref() != Some(&endpoint.id) {
+    if endpoint.state == DELETING && status.id.as_ref() != Some(&endpoint.id) {
         return;
     }
-    status.state = Some(endpoint.state.clone());
+    if status.state.as_deref() != Some(DELETING) || status.id.as_ref() != Some(&endpoint.id) {
+        status.state = Some(endpoint.state.clone());
+    }
     status.id = Some(endpoint.id.clone());
     status.common.arn = Some(arn(connection, &endpoint.id));
     if !observed.claim {

@@ -187,7 +187,7 @@ trait Candidate {
 
     fn id(&self) -> &str;
     fn name(&self) -> &str {
-        ""
+        Default::default()
     }
     fn vpc(&self) -> &str;
     fn tags(&self) -> &Tags;

@@ -201,6 +201,9 @@ pub struct VpcEndpointStatus {
     pub applied_fields: Vec<Field>,
 }
 
+/// The state of an endpoint on its way out.
+pub const DELETING: &str = "deleting";
+
 /// A subnet that the endpoint is in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
