@@ -91,7 +91,7 @@ impl Kind for VpcEndpoint {
     }
 
     fn report(cloud: &Aws, desired: Option<&Desired>, observed: Option<&Observed>, status: &mut VpcEndpointStatus) {
-        report::report(cloud, desired, observed, status);
+        report::report(&report::Place::from(&cloud.connection), desired, observed, status);
     }
 
     fn summary(observed: &Observed) -> String {
