@@ -9,7 +9,10 @@ use crate::{
         ec2::Endpoint,
         ownership::{ClusterIdentity, Owner, Tags},
     },
-    engine::kind::{Kind, Subject},
+    engine::{
+        contract::AdoptionPolicy,
+        kind::{Kind, Subject},
+    },
 };
 
 use super::{
@@ -43,7 +46,7 @@ pub fn identity() -> ClusterIdentity {
 }
 
 pub fn owner(cluster: &ClusterIdentity) -> Owner<'_> {
-    Owner { cluster, key: "shop/lambda".into(), uid: "uid-1", converged_uid: None, adoption: Default::default() }
+    Owner { cluster, key: "shop/lambda".into(), uid: "uid-1", converged_uid: None, adoption: AdoptionPolicy::default() }
 }
 
 pub fn ownership() -> Tags {
