@@ -96,7 +96,8 @@ fn create(subject: &Subject<VpcEndpoint>, desired: &Desired) -> Plan<Step> {
     let last = subject.status.create_attempt.unwrap_or(0);
     let attempt = match &subject.status.id {
         Some(id) if !is_gone(subject) => return not_visible(id),
-        Some(_) => last.saturating_add(1),
+        // One was made, even if a lost status no longer knows by which attempt.
+        Some(_) => last.max(1).saturating_add(1),
         None if token_is_dead(subject) => last.saturating_add(1),
         None => last,
     };

@@ -61,7 +61,7 @@ fn a_create_uses_its_token_until_the_endpoint_is_dead() {
         (known("vpce-1", 3), false, None, None),
         (known("vpce-1", 3), true, None, Some(4)),
         (gone(3), false, None, Some(4)),
-        (VpcEndpointStatus { id: Some("vpce-1".into()), ..Default::default() }, true, None, Some(1)),
+        (VpcEndpointStatus { id: Some("vpce-1".into()), ..Default::default() }, true, None, Some(2)),
     ] {
         let subject = Subject { settled, failing_with, ..subject(&object, status) };
         let plan = plan(&subject, &desired, None);
