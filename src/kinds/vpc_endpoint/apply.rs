@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     desired::managed_keys,
-    spec::{Field, VpcEndpointStatus},
+    spec::{DELETING, Field, VpcEndpointStatus},
 };
 
 /// One write to AWS.
@@ -176,7 +176,7 @@ pub async fn apply(cloud: &Aws, step: &Step, status: &mut VpcEndpointStatus) -> 
         Step::Delete { id } => {
             cloud.ec2.delete_endpoint(id).await?;
             status.id = Some(id.clone());
-            status.state = Some("deleting".to_owned());
+            status.state = Some(DELETING.to_owned());
             Ok(())
         }
     }
@@ -294,4 +294,141 @@ fn edit_distance(a: &str, b: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::fixtures::{object, set, wanted},
+        *,
+    };
+    use crate::cloud::fault::Service;
+
+    #[test]
+    fn steps_in_words() {
+        let spec = json!({
+            "subnets": [{ "id": "subnet-1" }, { "id": "subnet-2" }], "securityGroups": [{ "id": "sg-1" }],
+            "privateDnsEnabled": true, "policy": { "Statement": [{ "Effect": "Allow" }] },
+        });
+        let create = |spec| Step::Create { attempt: 1, endpoint: Box::new(wanted(&object(spec)).create("uid-1", 1)) };
+        let change = EndpointChange {
+            id: "vpce-1".into(),
+            add_subnets: set(["subnet-1"]),
+            remove_route_tables: set(["rtb-1", "rtb-2"]),
+            private_dns_enabled: Some(false),
+            reset_policy: true,
+            ..EndpointChange::default()
+        };
+        for (step, text) in [
+            (
+                create(spec),
+                "create Interface endpoint for com.amazonaws.ap-northeast-1.lambda in vpc-1 \
+                 (subnets subnet-1, subnet-2; security groups sg-1; private DNS on; a policy of its own)",
+            ),
+            (create(json!({})), "create Interface endpoint for com.amazonaws.ap-northeast-1.lambda in vpc-1"),
+            (
+                Step::Modify(change),
+                "modify vpce-1: add subnets subnet-1; remove route tables rtb-1, rtb-2; private DNS off; \
+                 reset the policy to full access",
+            ),
+            (Step::Tag { id: "vpce-1".into(), tags: Tags::from([("a".into(), "b".into())]) }, "set tags a of vpce-1"),
+            (Step::Untag { id: "vpce-1".into(), keys: set(["a", "b"]) }, "remove tags a, b of vpce-1"),
+            (Step::Delete { id: "vpce-1".into() }, "delete vpce-1"),
+        ] {
+            assert_eq!(step.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_must_survive_a_crash_is_recorded() {
+        let spec = json!({ "subnets": [{ "id": "subnet-1" }], "tags": { "team": "a" } });
+        let mut status = VpcEndpointStatus {
+            id: Some("vpce-dead".into()),
+            create_attempt: Some(1),
+            applied_fields: vec![Field::Policy],
+            ..VpcEndpointStatus::default()
+        };
+        let endpoint = Box::new(wanted(&object(spec)).create("uid-1", 2));
+        record(&Step::Create { attempt: 2, endpoint }, &mut status);
+        assert_eq!((status.create_attempt, &status.id), (Some(2), &None));
+        assert_eq!(status.applied_fields, [Field::Subnets, Field::Policy]);
+        assert_eq!(status.common.managed_tags, ["team"]);
+        let change = EndpointChange { private_dns_enabled: Some(true), ..EndpointChange::default() };
+        record(&Step::Modify(change), &mut status);
+        assert_eq!(status.applied_fields, [Field::Subnets, Field::PrivateDnsEnabled, Field::Policy]);
+    }
+
+    #[test]
+    fn faults_name_the_field() {
+        for (code, message, reason, start, class) in [
+            (
+                "InvalidSubnetID.NotFound",
+                "The subnet ID 'x' does not exist",
+                "NotFound",
+                "spec.subnets: ",
+                Class::Terminal,
+            ),
+            ("InvalidGroup.NotFound", "no group", "NotFound", "spec.securityGroups: ", Class::Terminal),
+            ("InvalidVpcId.NotFound", "no VPC", "NotFound", "spec.vpc: ", Class::Terminal),
+            ("RouteAlreadyExists", "route table has a route", "RejectedByAWS", "spec.routeTables: ", Class::Terminal),
+            ("InvalidPolicyDocument", "bad", "RejectedByAWS", "spec.policy: ", Class::Terminal),
+            (
+                "InvalidParameter",
+                "private-dns-enabled cannot be set because there is already a conflicting DNS domain",
+                "RejectedByAWS",
+                "spec.privateDnsEnabled: ",
+                Class::Terminal,
+            ),
+            (
+                "InvalidParameter",
+                "Endpoint type (Gateway) does not match available service types ([Interface]).",
+                "RejectedByAWS",
+                "spec.type: ",
+                Class::Terminal,
+            ),
+            ("VpcEndpointLimitExceeded", "limit", "QuotaReached", "CreateVpcEndpoint: ", Class::Terminal),
+            ("IdempotentParameterMismatch", "same token", "WaitingForAWS", "CreateVpcEndpoint: ", Class::Dependency),
+            ("RequestLimitExceeded", "slow down", "Throttled", "CreateVpcEndpoint: ", Class::Throttled),
+        ] {
+            let failure = explain(Fault::answered(Service::Ec2, "CreateVpcEndpoint", code, message));
+            assert_eq!((failure.reason.as_str(), failure.class), (reason, class), "{failure}");
+            assert!(failure.message.starts_with(start) && failure.message.contains(message), "{failure}");
+            assert_eq!(failure.code.as_deref(), Some(code));
+        }
+    }
+
+    #[test]
+    fn unknown_services_come_with_near_names() {
+        let offered = set([
+            "com.amazonaws.ap-northeast-1.lambda",
+            "com.amazonaws.ap-northeast-1.logs",
+            "com.amazonaws.ap-northeast-1.s3",
+        ]);
+        for (wanted, hint) in [
+            ("com.amazonaws.ap-northeast-1.lamda", "; did you mean com.amazonaws.ap-northeast-1.lambda?"),
+            ("com.amazonaws.us-east-1.s3", "; did you mean com.amazonaws.ap-northeast-1.s3?"),
+            ("com.amazonaws.ap-northeast-1.nothing-like-it", ""),
+        ] {
+            assert_eq!(
+                unknown_service(wanted, &offered, "ap-northeast-1"),
+                format!("spec.service: AWS offers no service {wanted} in ap-northeast-1{hint}")
+            );
+        }
+    }
+
+    #[test]
+    fn edit_distances() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("lambda", "lamda", 1),
+            ("kitten", "sitting", 3),
+            ("a", "b", 1),
+        ] {
+            assert_eq!(edit_distance(a, b), expected, "{a} {b}");
+        }
+    }
 }

@@ -157,6 +157,97 @@ pub fn managed_keys(tags: &Tags) -> Vec<String> {
 
 /// The idempotency token of a create attempt: 64 characters, which is what CreateVpcEndpoint takes. The
 /// parameters are not part of it, so that a create whose answer was lost is never done twice with others.
-fn client_token(uid: &str, attempt: i32) -> String {
+pub fn client_token(uid: &str, attempt: i32) -> String {
     Sha256::digest(format!("{uid}/{attempt}")).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{
+            fixtures::{object, ownership, set, wanted},
+            resolve::{Candidates, choose},
+            spec::VpcEndpointStatus,
+        },
+        *,
+    };
+
+    fn try_desired(spec: serde_json::Value, applied: &[Field], default: Option<&str>) -> Result<Desired, Failure> {
+        let object = object(spec);
+        let selection = choose(&object.spec, &VpcEndpointStatus::default(), &Candidates::default())?;
+        let resolved = Resolved { selection, default_security_group: default.map(str::to_owned) };
+        desired(&object.spec, resolved, Context { region: "ap-northeast-1", ownership: ownership(), applied })
+    }
+
+    #[test]
+    fn services_by_short_and_full_name() {
+        for (service, expected) in [
+            ("lambda", "com.amazonaws.ap-northeast-1.lambda"),
+            ("ecr.api", "com.amazonaws.ap-northeast-1.ecr.api"),
+            ("com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.s3"),
+            ("com.amazonaws.vpce.eu-west-1.vpce-svc-0a", "com.amazonaws.vpce.eu-west-1.vpce-svc-0a"),
+            ("aws.sagemaker.us-east-1.notebook", "aws.sagemaker.us-east-1.notebook"),
+        ] {
+            assert_eq!(full_name(service, "ap-northeast-1"), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_applied_and_left_the_spec_goes_back_to_the_default() {
+        let all = [Field::Subnets, Field::SecurityGroups, Field::RouteTables, Field::PrivateDnsEnabled, Field::Policy];
+        let back = try_desired(json!({}), &all, Some("sg-default")).unwrap();
+        assert_eq!((back.subnets, back.route_tables), (Some(set([])), Some(set([]))));
+        assert_eq!(back.security_groups, Some(set(["sg-default"])));
+        assert_eq!((back.private_dns, back.policy), (Some(false), Some(Policy::FullAccess)));
+        assert_eq!(back.given, []);
+
+        let unmanaged = try_desired(json!({}), &[], None).unwrap();
+        assert_eq!((unmanaged.subnets, unmanaged.security_groups, unmanaged.route_tables), (None, None, None));
+        assert_eq!((unmanaged.private_dns, unmanaged.policy), (None, None));
+
+        let given = try_desired(json!({ "privateDnsEnabled": true }), &all, None).unwrap();
+        assert_eq!((given.private_dns, given.given), (Some(true), vec![Field::PrivateDnsEnabled]));
+    }
+
+    #[test]
+    fn private_dns_is_explicit_for_interface_endpoints_only() {
+        assert_eq!(wanted(&object(json!({}))).create("uid-1", 1).private_dns_enabled, Some(false));
+        let gateway = object(json!({ "type": "Gateway", "service": "s3" }));
+        assert_eq!(wanted(&gateway).create("uid-1", 1).private_dns_enabled, None);
+    }
+
+    #[test]
+    fn limits() {
+        let statement = |resource: String| json!({ "policy": { "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": resource }] } });
+        let overhead = wanted(&object(statement(String::new()))).create("u", 1).policy.unwrap().len();
+        assert!(try_desired(statement("é".repeat(POLICY_LIMIT - overhead)), &[], None).is_ok());
+        let failure = try_desired(statement("é".repeat(POLICY_LIMIT - overhead + 1)), &[], None).unwrap_err();
+        assert_eq!(failure.reason, "PolicyTooLarge");
+        assert!(failure.message.starts_with("spec.policy: ") && failure.message.contains("20481"), "{failure}");
+
+        let two = json!({ "type": "GatewayLoadBalancer", "subnets": [{ "id": "subnet-1" }, { "id": "subnet-2" }] });
+        let failure = try_desired(two, &[], None).unwrap_err();
+        assert_eq!(failure.reason, "TooManySubnets");
+        assert!(failure.message.contains("subnet-1, subnet-2"), "{failure}");
+    }
+
+    #[test]
+    fn tokens_differ_by_uid_and_attempt_and_never_by_parameters() {
+        let token = client_token("uid-1", 1);
+        assert_eq!(token.len(), 64);
+        assert!(token.chars().all(|c| c.is_ascii_hexdigit()));
+        assert_ne!(token, client_token("uid-1", 2));
+        assert_ne!(token, client_token("uid-2", 1));
+        let other = wanted(&object(json!({ "privateDnsEnabled": true })));
+        assert_eq!(other.create("uid-1", 1).client_token, token);
+    }
+
+    #[test]
+    fn tags_are_the_specs_and_ours() {
+        let desired = wanted(&object(json!({ "tags": { "team": "a" } })));
+        assert_eq!(desired.tags.len(), 5);
+        assert_eq!(desired.tag_keys(), ["team"]);
+    }
 }

@@ -2,6 +2,8 @@
 
 pub mod apply;
 pub mod desired;
+#[cfg(test)]
+mod fixtures;
 pub mod observe;
 pub mod plan;
 pub mod report;
@@ -89,7 +91,7 @@ impl Kind for VpcEndpoint {
     }
 
     fn report(cloud: &Aws, desired: Option<&Desired>, observed: Option<&Observed>, status: &mut VpcEndpointStatus) {
-        report::report(cloud, desired, observed, status);
+        report::report(&report::Place::from(&cloud.connection), desired, observed, status);
     }
 
     fn summary(observed: &Observed) -> String {

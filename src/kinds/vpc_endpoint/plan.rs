@@ -18,13 +18,13 @@ use super::{
     apply::Step,
     desired::{Desired, Policy},
     observe::Observed,
-    spec::{SubnetStatus, VpcEndpoint, VpcEndpointStatus},
+    spec::{DELETING, SubnetStatus, VpcEndpoint, VpcEndpointStatus},
 };
 
 /// How long look-ups must stay empty after `IdempotentParameterMismatch` until the token counts as dead.
-const MISMATCH_PATIENCE: Duration = Duration::from_secs(5 * 60);
+const MISMATCH_PATIENCE: Duration = Duration::from_mins(5);
 /// How long a create whose answer is not known may take to become visible.
-const CREATE_MAY_LAND: Duration = Duration::from_secs(2 * 60);
+const CREATE_MAY_LAND: Duration = Duration::from_mins(2);
 /// AWS's state changes within seconds.
 const SOON: Duration = Duration::from_secs(1);
 /// Somebody else's doing takes longer.
@@ -35,7 +35,7 @@ pub fn plan(subject: &Subject<VpcEndpoint>, desired: &Desired, observed: Option<
     let Some(observed) = observed else { return create(subject, desired) };
     let endpoint = &observed.endpoint;
     let id = &endpoint.id;
-    if endpoint.state == "deleting" {
+    if endpoint.state == DELETING {
         return wait("Deleting", format!("{id} is being deleted; a new one is made once it is gone"), SOON);
     }
     let mut steps = tag_steps(&subject.status, desired, endpoint);
@@ -71,7 +71,7 @@ pub fn plan(subject: &Subject<VpcEndpoint>, desired: &Desired, observed: Option<
 pub fn plan_delete(subject: &Subject<VpcEndpoint>, observed: Option<&Observed>) -> Plan<Step> {
     let status = &subject.status;
     match (observed, &status.id) {
-        (Some(Observed { endpoint, .. }), _) if endpoint.state == "deleting" => {
+        (Some(Observed { endpoint, .. }), _) if endpoint.state == DELETING => {
             wait("Deleting", format!("{} is being deleted by AWS", endpoint.id), SOON)
         }
         (Some(Observed { endpoint, .. }), _) => Plan::Act(vec![Step::Delete { id: endpoint.id.clone() }]),
@@ -85,7 +85,7 @@ pub fn plan_delete(subject: &Subject<VpcEndpoint>, observed: Option<&Observed>) 
     }
 }
 
-/// Whether a subset of the changes that plan sees is left: what the spec gives is what AWS has.
+/// Whether AWS has all that is desired.
 pub fn is_applied(status: &VpcEndpointStatus, desired: &Desired, endpoint: &Endpoint) -> bool {
     tag_steps(status, desired, endpoint).is_empty() && modify(status, desired, endpoint).is_none()
 }
@@ -96,7 +96,8 @@ fn create(subject: &Subject<VpcEndpoint>, desired: &Desired) -> Plan<Step> {
     let last = subject.status.create_attempt.unwrap_or(0);
     let attempt = match &subject.status.id {
         Some(id) if !is_gone(subject) => return not_visible(id),
-        Some(_) => last.saturating_add(1),
+        // One was made, even if a lost status no longer knows by which attempt.
+        Some(_) => last.max(1).saturating_add(1),
         None if token_is_dead(subject) => last.saturating_add(1),
         None => last,
     };
@@ -108,7 +109,7 @@ fn create(subject: &Subject<VpcEndpoint>, desired: &Desired) -> Plan<Step> {
 /// Whether the absence of the endpoint with the known id can be believed: after a while without writes, or
 /// because it was last seen on its way out.
 fn is_gone(subject: &Subject<VpcEndpoint>) -> bool {
-    subject.settled || subject.status.state.as_deref() == Some("deleting")
+    subject.settled || subject.status.state.as_deref() == Some(DELETING)
 }
 
 fn token_is_dead(subject: &Subject<VpcEndpoint>) -> bool {
@@ -201,4 +202,4 @@ fn refuse(reason: &'static str, message: String) -> Plan<Step> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -187,7 +187,7 @@ trait Candidate {
 
     fn id(&self) -> &str;
     fn name(&self) -> &str {
-        ""
+        Default::default()
     }
     fn vpc(&self) -> &str;
     fn tags(&self) -> &Tags;
@@ -290,4 +290,146 @@ fn one_of_each_zone(
         by_zone.into_iter().map(|(zone, subnet)| (subnet.id.clone(), Some(zone.to_owned()))).collect();
     let unused = subnets.iter().map(|subnet| subnet.id.clone()).filter(|id| !chosen.contains_key(id)).collect();
     (chosen, unused)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{fixtures::object, spec::SubnetStatus},
+        *,
+    };
+
+    fn tags(name: &str) -> Tags {
+        Tags::from([("Name".to_owned(), name.to_owned())])
+    }
+
+    fn candidates() -> Candidates {
+        let vpc = |id: &str, name: &str| Vpc { id: id.into(), tags: tags(name) };
+        let subnet = |id: &str, vpc: &str, zone: &str, name: &str| Subnet {
+            id: id.into(),
+            vpc_id: vpc.into(),
+            zone: zone.into(),
+            tags: tags(name),
+        };
+        Candidates {
+            vpcs: vec![vpc("vpc-1", "demo"), vpc("vpc-2", "twin"), vpc("vpc-3", "twin")],
+            subnets: vec![
+                subnet("subnet-2", "vpc-1", "1a", "app"),
+                subnet("subnet-1", "vpc-1", "1a", "app"),
+                subnet("subnet-3", "vpc-1", "1c", "app"),
+                subnet("subnet-4", "vpc-2", "1d", "app"),
+                subnet("subnet-5", "vpc-1", "1d", "db"),
+            ],
+            security_groups: vec![
+                SecurityGroup { id: "sg-1".into(), name: "web".into(), vpc_id: "vpc-1".into(), ..Default::default() },
+                SecurityGroup { id: "sg-2".into(), name: "web".into(), vpc_id: "vpc-2".into(), ..Default::default() },
+            ],
+            route_tables: vec![RouteTable { id: "rtb-1".into(), vpc_id: "vpc-1".into(), tags: tags("main") }],
+        }
+    }
+
+    fn chosen(spec: Value, current: &[&str]) -> Result<Selection, Failure> {
+        let subnet = |id: &&str| SubnetStatus { id: (*id).to_owned(), zone: None };
+        let status =
+            VpcEndpointStatus { subnets: current.iter().map(subnet).collect(), ..VpcEndpointStatus::default() };
+        choose(&object(spec).spec, &status, &candidates())
+    }
+
+    fn subnets(selection: &Selection) -> Vec<&str> {
+        selection.subnets.iter().flatten().map(|(id, _)| id.as_str()).collect()
+    }
+
+    #[test]
+    fn one_subnet_of_each_zone_and_the_current_one_stays() {
+        let by_name = |name: &str| json!({ "subnets": [{ "tags": { "Name": name } }] });
+        for (current, expected, unused) in [
+            (&[][..], ["subnet-1", "subnet-3"], "subnet-2"),
+            (&["subnet-2"], ["subnet-2", "subnet-3"], "subnet-1"),
+            (&["subnet-1"], ["subnet-1", "subnet-3"], "subnet-2"),
+            (&["subnet-5"], ["subnet-1", "subnet-3"], "subnet-2"),
+        ] {
+            let selection = chosen(by_name("app"), current).unwrap();
+            assert_eq!(subnets(&selection), expected, "{current:?}");
+            assert_eq!(selection.unused_subnets, BTreeSet::from([unused.to_owned()]));
+            let again = chosen(by_name("app"), &subnets(&selection)).unwrap();
+            assert_eq!(again, selection, "a choice once made is kept");
+        }
+        assert_eq!(subnets(&chosen(by_name("*"), &[]).unwrap()), ["subnet-1", "subnet-3", "subnet-5"]);
+    }
+
+    #[test]
+    fn terms_are_ored_within_the_vpc() {
+        let terms = json!([{ "tags": { "Name": "db" } }, { "id": "subnet-3" }, { "tags": { "Name": "nothing" } }]);
+        assert_eq!(subnets(&chosen(json!({ "subnets": terms }), &[]).unwrap()), ["subnet-3", "subnet-5"]);
+        let groups = chosen(json!({ "securityGroups": [{ "name": "web" }] }), &[]).unwrap().security_groups;
+        assert_eq!(groups, Some(BTreeMap::from([("sg-1".to_owned(), Some("web".to_owned()))])));
+        let tables = json!({ "type": "Gateway", "vpc": { "tags": { "Name": "demo" } }, "routeTables": [{ "tags": { "Name": "*" } }] });
+        let selection = chosen(tables, &[]).unwrap();
+        assert_eq!(
+            (selection.vpc.as_str(), selection.route_tables),
+            ("vpc-1", Some(BTreeSet::from(["rtb-1".to_owned()])))
+        );
+    }
+
+    #[test]
+    fn plain_ids_are_taken_as_they_are_and_absent_is_not_none() {
+        let selection = chosen(json!({ "subnets": [{ "id": "subnet-99" }, { "id": "subnet-98" }] }), &[]).unwrap();
+        assert_eq!(subnets(&selection), ["subnet-98", "subnet-99"]);
+        assert_eq!(chosen(json!({ "subnets": [] }), &[]).unwrap().subnets, Some(BTreeMap::new()));
+        assert_eq!(chosen(json!({}), &[]).unwrap().subnets, None);
+    }
+
+    #[test]
+    fn failures_name_field_and_term() {
+        let nowhere = json!([{ "tags": { "Name": "nowhere" } }]);
+        for (spec, reason, texts) in [
+            (
+                json!({ "subnets": nowhere }),
+                "NoSubnetMatched",
+                ["spec.subnets: no subnet of vpc-1", "tags {Name: nowhere}"],
+            ),
+            (
+                json!({ "subnets": [{ "id": "subnet-9" }, { "tags": { "Name": "db" } }] }),
+                "NoSubnetMatched",
+                ["spec.subnets: no subnet of vpc-1", "id subnet-9"],
+            ),
+            (
+                json!({ "securityGroups": [{ "name": "x" }] }),
+                "NoSecurityGroupMatched",
+                ["spec.securityGroups: ", "name x"],
+            ),
+            (
+                json!({ "type": "Gateway", "routeTables": nowhere }),
+                "NoRouteTableMatched",
+                ["spec.routeTables: ", "nowhere"],
+            ),
+            (json!({ "vpc": { "tags": { "Name": "nowhere" } } }), "NoVpcMatched", ["spec.vpc: ", "nowhere"]),
+            (json!({ "vpc": { "tags": { "Name": "twin" } } }), "AmbiguousVpc", ["spec.vpc: ", "vpc-2, vpc-3"]),
+        ] {
+            let failure = chosen(spec, &[]).unwrap_err();
+            assert_eq!((failure.reason.as_str(), failure.class), (reason, Class::Terminal));
+            assert!(texts.iter().all(|text| failure.message.contains(text)), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_is_lost_is_noticed() {
+        let status = VpcEndpointStatus {
+            subnets: vec![SubnetStatus { id: "subnet-1".into(), zone: None }],
+            route_tables: vec!["rtb-1".into()],
+            ..VpcEndpointStatus::default()
+        };
+        let subnets = |ids: &[&str]| Selection {
+            subnets: Some(ids.iter().map(|id| ((*id).to_owned(), None)).collect()),
+            ..Selection::default()
+        };
+        assert!(shrinks(&subnets(&[]), &status));
+        assert!(shrinks(&subnets(&["subnet-2"]), &status));
+        assert!(!shrinks(&subnets(&["subnet-1", "subnet-2"]), &status));
+        assert!(!shrinks(&Selection::default(), &status), "an absent list asks for nothing");
+        let tables = Selection { route_tables: Some(BTreeSet::new()), ..Selection::default() };
+        assert!(shrinks(&tables, &status));
+    }
 }

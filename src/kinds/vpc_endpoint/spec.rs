@@ -201,6 +201,9 @@ pub struct VpcEndpointStatus {
     pub applied_fields: Vec<Field>,
 }
 
+/// The state of an endpoint on its way out.
+pub const DELETING: &str = "deleting";
+
 /// A subnet that the endpoint is in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -266,5 +269,78 @@ impl KindStatus for VpcEndpointStatus {
 
     fn common_mut(&mut self) -> &mut CommonStatus {
         &mut self.common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::{
+        CustomResourceExt,
+        core::cel::{validate_cel, validate_cel_update},
+    };
+    use serde_json::{Value, json};
+
+    use super::{super::fixtures::object, *};
+
+    #[test]
+    fn the_schema_builds_with_bounds_and_columns() {
+        let crd = json!(VpcEndpoint::crd());
+        let version = &crd["spec"]["versions"][0];
+        let spec = &version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+        assert_eq!(spec["type"]["enum"], json!(["Interface", "Gateway", "GatewayLoadBalancer"]));
+        assert_eq!(spec["subnets"]["maxItems"], 30);
+        let statement = &spec["policy"]["properties"]["Statement"]["items"];
+        assert_eq!(statement["properties"]["Action"]["x-kubernetes-preserve-unknown-fields"], true);
+        assert!(statement["properties"]["Action"]["description"].is_string());
+        let columns: Vec<_> =
+            version["additionalPrinterColumns"].as_array().unwrap().iter().map(|column| &column["name"]).collect();
+        assert_eq!(columns, ["Ready", "Reason", "ID", "Age", "State", "VPC", "Message"]);
+        assert!(!crd.to_string().contains(r#""default":"#), "no defaults in the schema");
+    }
+
+    #[test]
+    fn fields_that_do_not_go_together_are_rejected() {
+        let gateway = |field: &str, value: Value| json!({ "type": "Gateway", field: value });
+        let balancer = |field: &str, value: Value| json!({ "type": "GatewayLoadBalancer", field: value });
+        let policy = json!({ "Statement": [{ "Effect": "Allow" }] });
+        let groups = json!([{ "id": "sg-1" }]);
+        for (spec, field) in [
+            (gateway("subnets", json!([])), "subnets"),
+            (gateway("securityGroups", groups.clone()), "securityGroups"),
+            (gateway("privateDnsEnabled", json!(false)), "privateDnsEnabled"),
+            (json!({ "routeTables": [] }), "routeTables"),
+            (balancer("routeTables", json!([])), "routeTables"),
+            (balancer("securityGroups", groups.clone()), "securityGroups"),
+            (balancer("privateDnsEnabled", json!(true)), "privateDnsEnabled"),
+            (balancer("policy", policy.clone()), "policy"),
+        ] {
+            let errors = validate_cel(&object(spec.clone())).unwrap_err().to_string();
+            assert!(errors.contains(&format!("{field}: ")), "{spec}: {errors}");
+        }
+        for spec in [
+            json!({ "subnets": [{ "id": "subnet-1" }], "securityGroups": groups, "privateDnsEnabled": true, "policy": policy }),
+            gateway("routeTables", json!([{ "tags": { "Name": "*" } }])),
+            gateway("policy", policy),
+            balancer("subnets", json!([{ "id": "subnet-1" }])),
+        ] {
+            validate_cel(&object(spec.clone())).unwrap();
+        }
+    }
+
+    #[test]
+    fn immutable_fields() {
+        let before = object(json!({ "region": "ap-northeast-1" }));
+        for (change, field) in [
+            (json!({ "region": "ap-northeast-1", "type": "Gateway" }), "type"),
+            (json!({ "region": "ap-northeast-1", "service": "s3" }), "service"),
+            (json!({ "region": "ap-northeast-1", "vpc": { "id": "vpc-2" } }), "vpc"),
+            (json!({ "region": "eu-west-1" }), "region"),
+            (json!({}), "region"),
+        ] {
+            let errors = validate_cel_update(&object(change), &before).unwrap_err().to_string();
+            assert!(errors.contains(&format!("{field} is immutable")), "{errors}");
+        }
+        let after = object(json!({ "region": "ap-northeast-1", "subnets": [], "tags": { "a": "b" } }));
+        validate_cel_update(&after, &before).unwrap();
     }
 }
