@@ -6,6 +6,7 @@ pub mod guardrails;
 pub mod iam;
 pub mod lambda;
 pub mod ownership;
+pub mod policy;
 pub mod selectors;
 pub mod sensitive;
 
