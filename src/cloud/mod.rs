@@ -5,8 +5,10 @@ pub mod fault;
 pub mod guardrails;
 pub mod iam;
 pub mod lambda;
+pub mod managed_policies;
 pub mod ownership;
 pub mod policy;
+pub mod sdk;
 pub mod selectors;
 pub mod sensitive;
 
@@ -28,6 +30,7 @@ use self::{
     guardrails::Guardrails,
     iam::Iam,
     lambda::Lambda,
+    managed_policies::ManagedPolicyNames,
     ownership::{ClusterIdentity, Owner},
 };
 
@@ -80,6 +83,8 @@ pub struct Aws {
     pub guardrails: Guardrails,
     /// The cluster, for what kinds read and make there.
     pub cluster: Arc<dyn Cluster>,
+    /// ARNs of managed policies by their short names.
+    pub managed_policies: Arc<ManagedPolicyNames>,
 }
 
 impl std::ops::Deref for Aws {
@@ -108,8 +113,10 @@ impl World {
         if let Some(aws) = connections.get(region) {
             return Ok(aws.clone());
         }
+        let connection = self.connect.connect(region).await?;
         let aws = Arc::new(Aws {
-            connection: self.connect.connect(region).await?,
+            managed_policies: Arc::new(ManagedPolicyNames::new(connection.iam.clone())),
+            connection,
             identity: self.identity.clone(),
             guardrails: self.guardrails.clone(),
             cluster: self.cluster.clone(),

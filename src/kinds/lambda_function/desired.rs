@@ -150,3 +150,65 @@ fn execution_role(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::fixtures::{ROLE, desire, desired},
+        *,
+    };
+
+    fn refused(fields: Value, guardrails: &Guardrails) -> String {
+        desire(fields, guardrails).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_absent_field_is_not_managed() {
+        let least = desired(json!({}));
+        assert_eq!(least.name, "default-hello");
+        assert_eq!(least.managed_fields(), []);
+        assert_eq!(least.role, Role::Arn(ROLE.to_owned()));
+
+        let full = desired(json!({ "env": [], "memorySize": 128, "timeoutSeconds": 3, "architecture": "x86_64" }));
+        assert_eq!(full.environment, Some(Environment::default()));
+        assert_eq!(full.managed_fields().len(), 4);
+    }
+
+    #[test]
+    fn tags_are_the_specs_and_the_owners() {
+        let tags = desired(json!({ "tags": { "team": "a" } })).tags;
+        assert_eq!(tags.len(), 5);
+        assert_eq!((tags["team"].as_str(), tags["privatelink.dev/uid"].as_str()), ("a", "uid-1"));
+    }
+
+    #[test]
+    fn roles_outside_the_guardrail_are_refused() {
+        let guardrails =
+            |pattern: &str| Guardrails { allowed_execution_roles: vec![pattern.to_owned()], ..Guardrails::default() };
+        assert_eq!(
+            refused(json!({}), &guardrails("arn:aws:iam::*:role/app/*")),
+            format!(
+                "NotAllowed: spec.executionRole.arn: {ROLE} is not among the roles that --allowed-execution-roles allows"
+            )
+        );
+        assert!(desire(json!({}), &guardrails("arn:aws:iam::*:role/hello")).is_ok());
+    }
+
+    #[test]
+    fn limits_are_told_with_their_numbers() {
+        let none = Guardrails::default();
+        let env = |length: usize| json!({ "env": [{ "name": "AB", "value": "x".repeat(length) }] });
+        assert!(desire(env(4094), &none).is_ok());
+        assert_eq!(
+            refused(env(4095), &none),
+            "InvalidSpec: spec.env: names and values have 4097 bytes in all, 4096 are allowed"
+        );
+        assert_eq!(
+            refused(json!({ "code": { "inline": { "a": "x".repeat(204_801) } } }), &none),
+            "InvalidCode: spec.code.inline: the files have 204801 bytes in all, 204800 are allowed; \
+             put larger code into a ConfigMap"
+        );
+    }
+}

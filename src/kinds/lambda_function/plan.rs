@@ -13,7 +13,10 @@ use crate::{
         lambda::{CodeChange, ConfigurationChange, Environment, Function},
         ownership::{TagChange, tag_change},
     },
-    engine::kind::{Plan, Subject},
+    engine::{
+        conditions,
+        kind::{Plan, Subject},
+    },
 };
 
 use super::{
@@ -29,6 +32,9 @@ use super::{
 const DEFAULT_MEMORY: i32 = 128;
 const DEFAULT_TIMEOUT: i32 = 3;
 const DEFAULT_ARCHITECTURE: Architecture = Architecture::X86;
+
+/// Reason of the Ready condition after a creation that AWS gave up.
+const CREATE_FAILED: &str = "CreateFailed";
 
 const SOON: Duration = Duration::from_secs(1);
 const CONSISTENCY: Duration = Duration::from_secs(2);
@@ -175,14 +181,15 @@ fn unusable(function: &Function) -> Option<Plan<Step>> {
 }
 
 /// A function whose creation failed can only be made anew. That is done for a new spec, and otherwise not in the
-/// pass that first saw the failure but in the next, so that what cannot succeed is not tried in a loop.
+/// pass that first saw the failure but in one that found it reported, so that what cannot succeed is not tried in
+/// a loop.
 fn creation_failed(subject: &Subject<LambdaFunction>, function: &Function, differs: bool) -> Plan<Step> {
-    let reported = matches!(subject.status.state.as_deref(), Some("Failed" | "Deleting"));
+    let reported = conditions::ready(&subject.status.common.conditions).is_some_and(|c| c.reason == CREATE_FAILED);
     if differs || reported {
         return Plan::Act(vec![Step::Delete { function: function.name.clone() }]);
     }
     Plan::Refuse {
-        reason: "CreateFailed",
+        reason: CREATE_FAILED,
         message: with_reason(
             &format!(
                 "AWS could not create function {} (correct the spec, or set the annotation privatelink.dev/requested-at to try again)",

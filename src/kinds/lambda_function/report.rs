@@ -34,8 +34,9 @@ pub fn report(aws: &Aws, desired: Option<&Desired>, observed: Option<&Observed>,
     settle(desired, role_arn, found, status);
 }
 
+/// There is no function. That we deleted it ourselves is kept, since it makes the absence certain.
 fn forget(status: &mut LambdaFunctionStatus) {
-    status.state = None;
+    status.state = status.state.take().filter(|state| state == "Deleting");
     status.state_reason = None;
     status.last_update_status = None;
     status.code_sha256 = None;

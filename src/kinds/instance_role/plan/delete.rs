@@ -1,0 +1,148 @@
+//! Deletion: associations that we made, then the profile, then the policies, then the role, whose boundary
+//! stays on to the end.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    cloud::{ec2::ProfileAssociation, iam::InstanceProfile},
+    engine::kind::{Plan, Subject},
+    kinds::instance_role::{
+        observe::{Observed, ObservedRole},
+        spec::{ForeignPolicies, InstanceRole},
+        step::RoleStep,
+    },
+};
+
+use super::{
+    Hold, decide,
+    instances::{disassociate, few},
+};
+
+/// For how long a role that may just have been created must be unseen until it is believed to be absent.
+const CONFIRMED_ABSENT: Duration = Duration::from_secs(10);
+/// When to look again at what somebody has to release.
+const RELEASE: Duration = Duration::from_secs(15);
+/// When to look again at what AWS is about to show.
+const SOON: Duration = Duration::from_secs(1);
+
+pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>) -> Plan<RoleStep> {
+    let Some(observed) = observed else { return absent(subject) };
+    if !observed.held_by.functions.is_empty() {
+        let message = format!("functions still run with the role: {}", few(&observed.held_by.functions));
+        return Plan::Wait { reason: "RoleInUse", message, after: RELEASE };
+    }
+    let (mut steps, mut holds) = (Vec::new(), Vec::new());
+    if let Some(ours) = &observed.profile {
+        let made = subject.status.associations_made.iter().chain(&observed.held_by.selected).map(String::as_str);
+        let associations = observed.associations.as_deref().unwrap_or_default();
+        holds.extend(profile(&ours.profile, &made.collect(), associations, &mut steps));
+    }
+    let leaves_profile = steps.iter().all(|step| !matches!(step, RoleStep::Disassociate { .. }));
+    if let Some(role) = &observed.role
+        && holds.is_empty()
+        && leaves_profile
+    {
+        match role_hold(subject, observed, role) {
+            Some(hold) => holds.push(hold),
+            None => delete_role(role, &mut steps),
+        }
+    }
+    decide(steps, holds)
+}
+
+/// A create whose effect is not visible yet must not be taken for a deletion that is done.
+fn absent(subject: &Subject<InstanceRole>) -> Plan<RoleStep> {
+    let status = &subject.status;
+    let recorded = status.role_name.is_some() || status.instance_profile_name.is_some();
+    if recorded && !subject.settled && subject.absent_for < CONFIRMED_ABSENT {
+        let message = "waiting until it is certain that AWS holds nothing".to_owned();
+        return Plan::Wait { reason: "ConfirmingAbsence", message, after: SOON };
+    }
+    Plan::Converged
+}
+
+/// Undoes the associations of these instances and deletes the profile. Others' use of it holds that up.
+pub fn profile(
+    profile: &InstanceProfile,
+    made: &BTreeSet<&str>,
+    associations: &[ProfileAssociation],
+    steps: &mut Vec<RoleStep>,
+) -> Option<Hold> {
+    let users = associations.iter().filter(|association| association.profile_arn == profile.arn);
+    let (leaving, staying): (Vec<_>, Vec<_>) = users.partition(|association| association.state == "disassociating");
+    let (ours, others): (Vec<_>, Vec<_>) =
+        staying.into_iter().partition(|association| made.contains(association.instance_id.as_str()));
+    if !ours.is_empty() {
+        steps.extend(ours.into_iter().map(disassociate));
+        return None;
+    }
+    if !others.is_empty() {
+        let instances: Vec<_> = others.iter().map(|association| association.instance_id.clone()).collect();
+        return Some(Hold::Wait {
+            reason: "ProfileInUse",
+            message: format!(
+                "instance profile {} is still associated, not by us, with {}; disassociate it there",
+                profile.name,
+                few(&instances)
+            ),
+            after: RELEASE,
+        });
+    }
+    if let Some(association) = leaving.first() {
+        let message = format!("instance {} is still disassociating", association.instance_id);
+        return Some(Hold::Wait { reason: "Disassociating", message, after: SOON });
+    }
+    let name = &profile.name;
+    steps.extend(profile.roles.iter().map(|role| RoleStep::RemoveRole { profile: name.clone(), role: role.clone() }));
+    steps.push(RoleStep::DeleteProfile { profile: name.clone() });
+    None
+}
+
+fn role_hold(subject: &Subject<InstanceRole>, observed: &Observed, role: &ObservedRole) -> Option<Hold> {
+    if !observed.held_by.profiles.is_empty() {
+        let message = format!("other instance profiles hold the role: {}", few(&observed.held_by.profiles));
+        return Some(Hold::Wait { reason: "RoleInUse", message, after: RELEASE });
+    }
+    let foreign = foreign_policies(subject, role);
+    (!foreign.is_empty()).then(|| Hold::Wait {
+        reason: "PolicyInUse",
+        message: format!(
+            "spec.foreignPolicies is Keep, and others put policies on the role: {}; remove them there",
+            few(&foreign)
+        ),
+        after: RELEASE,
+    })
+}
+
+/// With `foreignPolicies: Keep`, the policies that neither the status nor the spec claims.
+fn foreign_policies(subject: &Subject<InstanceRole>, role: &ObservedRole) -> Vec<String> {
+    let Some(spec) = subject.object.as_ref().map(|object| &object.spec) else { return Vec::new() };
+    if spec.foreign_policies != Some(ForeignPolicies::Keep) {
+        return Vec::new();
+    }
+    let status = &subject.status;
+    let named = |arn: &str| {
+        let mut given = spec.managed_policies.iter().flatten();
+        given.any(|given| given == arn || arn.ends_with(&format!("/{given}")))
+    };
+    let attached = role.attached.iter().filter(|arn| !status.managed_policies.contains(arn) && !named(arn));
+    let inline = role.inline.keys().filter(|name| {
+        !status.inline_policies.contains(name)
+            && !spec.inline_policies.as_ref().is_some_and(|policies| policies.contains_key(*name))
+    });
+    attached.chain(inline).cloned().collect()
+}
+
+fn delete_role(observed: &ObservedRole, steps: &mut Vec<RoleStep>) {
+    let role = &observed.role.name;
+    steps.extend(
+        observed.attached.iter().map(|policy| RoleStep::DetachPolicy { role: role.clone(), policy: policy.clone() }),
+    );
+    steps.extend(
+        observed
+            .inline
+            .keys()
+            .map(|policy| RoleStep::DeleteInlinePolicy { role: role.clone(), policy: policy.clone() }),
+    );
+    steps.push(RoleStep::DeleteRole { role: role.clone() });
+}

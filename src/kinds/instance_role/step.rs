@@ -1,0 +1,118 @@
+//! The writes that an `InstanceRole` can need.
+
+use std::{collections::BTreeSet, fmt};
+
+use crate::{
+    cloud::{iam::NewRole, ownership::Tags},
+    engine::kind::Step,
+};
+
+/// One call to AWS.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are the parameters of the call that the variant names")]
+pub enum RoleStep {
+    /// CreateRole.
+    CreateRole(NewRole),
+    /// TagRole.
+    TagRole { role: String, tags: Tags },
+    /// UntagRole.
+    UntagRole { role: String, keys: BTreeSet<String> },
+    /// PutRolePermissionsBoundary.
+    PutBoundary { role: String, policy: String },
+    /// DeleteRolePermissionsBoundary.
+    DeleteBoundary { role: String },
+    /// UpdateAssumeRolePolicy.
+    UpdateTrust { role: String, document: String },
+    /// AttachRolePolicy.
+    AttachPolicy { role: String, policy: String },
+    /// DetachRolePolicy.
+    DetachPolicy { role: String, policy: String },
+    /// PutRolePolicy.
+    PutInlinePolicy { role: String, policy: String, document: String },
+    /// DeleteRolePolicy.
+    DeleteInlinePolicy { role: String, policy: String },
+    /// CreateInstanceProfile.
+    CreateProfile { profile: String, path: String, tags: Tags },
+    /// TagInstanceProfile.
+    TagProfile { profile: String, tags: Tags },
+    /// AddRoleToInstanceProfile.
+    AddRole { profile: String, role: String },
+    /// RemoveRoleFromInstanceProfile.
+    RemoveRole { profile: String, role: String },
+    /// DeleteInstanceProfile.
+    DeleteProfile { profile: String },
+    /// AssociateIamInstanceProfile.
+    Associate { instance: String, profile_arn: String },
+    /// ReplaceIamInstanceProfileAssociation.
+    Replace { instance: String, association: String, displaced: String, profile_arn: String },
+    /// DisassociateIamInstanceProfile.
+    Disassociate { instance: String, association: String },
+    /// DeleteRole.
+    DeleteRole { role: String },
+}
+
+impl Step for RoleStep {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::CreateRole(_) => "RoleCreated",
+            Self::TagRole { .. } | Self::UntagRole { .. } | Self::TagProfile { .. } => "TagsUpdated",
+            Self::PutBoundary { .. } | Self::DeleteBoundary { .. } => "BoundaryUpdated",
+            Self::UpdateTrust { .. } => "TrustUpdated",
+            Self::AttachPolicy { .. } => "PolicyAttached",
+            Self::DetachPolicy { .. } => "PolicyDetached",
+            Self::PutInlinePolicy { .. } => "InlinePolicyPut",
+            Self::DeleteInlinePolicy { .. } => "InlinePolicyDeleted",
+            Self::CreateProfile { .. } => "InstanceProfileCreated",
+            Self::AddRole { .. } | Self::RemoveRole { .. } => "InstanceProfileUpdated",
+            Self::DeleteProfile { .. } => "InstanceProfileDeleted",
+            Self::Associate { .. } | Self::Replace { .. } => "InstanceAssociated",
+            Self::Disassociate { .. } => "InstanceDisassociated",
+            Self::DeleteRole { .. } => "RoleDeleted",
+        }
+    }
+}
+
+impl fmt::Display for RoleStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateRole(new) => {
+                write!(f, "create role {} at path {}", new.name, new.path)?;
+                new.permissions_boundary.iter().try_for_each(|arn| write!(f, " with permissions boundary {arn}"))
+            }
+            Self::TagRole { role, tags } => write!(f, "tag role {role} with {}", words(tags.keys())),
+            Self::UntagRole { role, keys } => write!(f, "remove tags {} from role {role}", words(keys)),
+            Self::PutBoundary { role, policy } => write!(f, "set permissions boundary {policy} on role {role}"),
+            Self::DeleteBoundary { role } => write!(f, "remove the permissions boundary from role {role}"),
+            Self::UpdateTrust { role, .. } => write!(f, "update the trust policy of role {role}"),
+            Self::AttachPolicy { role, policy } => write!(f, "attach {policy} to role {role}"),
+            Self::DetachPolicy { role, policy } => write!(f, "detach {policy} from role {role}"),
+            Self::PutInlinePolicy { role, policy, .. } => write!(f, "put inline policy {policy} on role {role}"),
+            Self::DeleteInlinePolicy { role, policy } => {
+                write!(f, "delete inline policy {policy} from role {role}")
+            }
+            Self::CreateProfile { profile, path, .. } => {
+                write!(f, "create instance profile {profile} at path {path}")
+            }
+            Self::TagProfile { profile, tags } => {
+                write!(f, "tag instance profile {profile} with {}", words(tags.keys()))
+            }
+            Self::AddRole { profile, role } => write!(f, "add role {role} to instance profile {profile}"),
+            Self::RemoveRole { profile, role } => write!(f, "remove role {role} from instance profile {profile}"),
+            Self::DeleteProfile { profile } => write!(f, "delete instance profile {profile}"),
+            Self::Associate { instance, profile_arn } => {
+                write!(f, "associate instance {instance} with {profile_arn}")
+            }
+            Self::Replace { instance, displaced, profile_arn, .. } => {
+                write!(f, "replace {displaced} on instance {instance} with {profile_arn}")
+            }
+            Self::Disassociate { instance, .. } => {
+                write!(f, "disassociate the instance profile from instance {instance}")
+            }
+            Self::DeleteRole { role } => write!(f, "delete role {role}"),
+        }
+    }
+}
+
+fn words<'a>(keys: impl IntoIterator<Item = &'a String>) -> String {
+    keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,3 @@
+//! The model of AWS, and the kinds run through it.
+
+mod conformance;
