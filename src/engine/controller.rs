@@ -80,14 +80,6 @@ pub async fn run<K: Kind>(
     let changes = changes(watch, engine.clone(), wakes.clone(), observer.clone());
     let sweeps =
         tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, observer.clone(), settings, stop.clone()));
-    let synced = tokio::spawn({
-        let (reader, observer, kind) = (reader.clone(), observer.clone(), kind.clone());
-        async move {
-            if reader.wait_until_ready().await.is_ok() {
-                observer.synced(&kind);
-            }
-        }
-    });
     Controller::for_stream(changes, reader)
         .with_config(controller::Config::default().concurrency(settings.concurrency))
         .reconcile_on(woken)
@@ -96,7 +88,6 @@ pub async fn run<K: Kind>(
         .for_each(|_| future::ready(()))
         .await;
     sweeps.abort();
-    synced.abort();
     info!(%kind, "controller stopped");
 }
 
@@ -133,7 +124,11 @@ fn changes<K: Kind>(
                 filter.forget(&object);
                 None
             }
-            Ok(watcher::Event::Init | watcher::Event::InitDone) => None,
+            Ok(watcher::Event::Init) => None,
+            Ok(watcher::Event::InitDone) => {
+                filter.observer.synced(&K::kind(&()));
+                None
+            }
             Err(error) => {
                 warn!(kind = %K::kind(&()), %error, "watch failed; it is begun anew");
                 Some(Err(error))
