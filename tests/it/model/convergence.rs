@@ -1,10 +1,14 @@
 //! Every kind, run through everything that can go wrong.
 
+use privatelink_operator::kinds::{instance_role::spec::InstanceRole, vpc_endpoint::spec::VpcEndpoint};
 use serde_json::json;
 
-use crate::support::model::{drift, ec2::Network};
+use crate::support::model::{
+    drift::{self, Drift},
+    ec2::Network,
+};
 
-use super::harness::{Case, Given};
+use super::harness::Case;
 
 /// One module for each case, with one test for each scenario.
 macro_rules! cases {
@@ -14,7 +18,7 @@ macro_rules! cases {
             use super::*;
 
             cases!(@ $kind, $case, from_nothing faults_while_creating faults_while_updating deleted_while_creating
-                faults_while_deleting status_wiped tags_stripped second_owner taken_back drift plan_mode paused
+                faults_while_deleting status_wiped tags_stripped second_owner taken_back drift unmanaged plan_mode paused
                 undecodable throttled killed_again_and_again);
         }
     )+};
@@ -27,7 +31,7 @@ macro_rules! cases {
 }
 
 cases! {
-    interface_endpoint: privatelink_operator::kinds::vpc_endpoint::spec::VpcEndpoint = Case {
+    interface_endpoint: VpcEndpoint = Case {
         spec: || json!({
             "type": "Interface",
             "service": "lambda",
@@ -53,10 +57,11 @@ cases! {
         ],
         objects: &["endpoint"],
         drifts: drift::ENDPOINT,
+        unmanaged: &[],
         given: &[],
     };
 
-    gateway_endpoint: privatelink_operator::kinds::vpc_endpoint::spec::VpcEndpoint = Case {
+    gateway_endpoint: VpcEndpoint = Case {
         spec: || json!({
             "type": "Gateway",
             "service": "com.amazonaws.ap-northeast-1.s3",
@@ -66,11 +71,12 @@ cases! {
         }),
         updates: vec![|spec| spec["routeTables"] = json!([{ "tags": { "Name": "*" } }])],
         objects: &["endpoint"],
-        drifts: drift::ENDPOINT,
+        drifts: &[Drift::DeleteEndpoint, Drift::RemoveRouteTables, Drift::ChangeTag, Drift::RemoveTags],
+        unmanaged: &[Drift::ChangeEndpointPolicy, Drift::AddTag],
         given: &[],
     };
 
-    load_balancer_endpoint: privatelink_operator::kinds::vpc_endpoint::spec::VpcEndpoint = Case {
+    load_balancer_endpoint: VpcEndpoint = Case {
         spec: || json!({
             "type": "GatewayLoadBalancer",
             "service": Network::GWLB_SERVICE,
@@ -79,7 +85,49 @@ cases! {
         }),
         updates: vec![|spec| spec["tags"] = json!({ "team": "b" })],
         objects: &["endpoint"],
-        drifts: &drift::ENDPOINT[..1],
+        drifts: &[Drift::DeleteEndpoint],
+        unmanaged: &[Drift::AddTag],
+        given: &[],
+    };
+
+    role: InstanceRole = Case {
+        spec: || json!({
+            "managedPolicies": ["AWSLambdaExecute", "AWSLambdaRole"],
+            "inlinePolicies": { "invoke": { "Version": "2012-10-17", "Statement": [
+                { "Effect": "Allow", "Action": ["lambda:InvokeFunction", "lambda:GetFunction"], "Resource": ["*"] },
+            ] } },
+            "instances": [{ "tags": { "app": "client" } }],
+            "tags": { "team": "a", "stage": "test" },
+        }),
+        updates: vec![
+            |spec| spec["managedPolicies"] = json!(["AWSLambdaExecute", "AmazonSSMManagedInstanceCore"]),
+            |spec| spec["instances"] = json!([{ "id": Network::INSTANCES[1] }]),
+            |spec| {
+                spec["trust"] = json!({ "services": ["ec2.amazonaws.com", "lambda.amazonaws.com"] });
+                spec["inlinePolicies"] = json!({});
+                spec["tags"] = json!({ "team": "b" });
+            },
+            |spec| spec["instances"] = json!([]),
+        ],
+        objects: &["profile", "role"],
+        drifts: drift::ROLE,
+        unmanaged: &[Drift::AddTag],
+        given: &[],
+    };
+
+    execution_role: InstanceRole = Case {
+        spec: || json!({
+            "roleName": "For-Functions",
+            "path": "/app/",
+            "trust": { "services": ["lambda.amazonaws.com"] },
+        }),
+        updates: vec![
+            |spec| spec["permissionsBoundary"] = json!("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
+            |spec| spec["managedPolicies"] = json!(["AWSLambdaBasicExecutionRole"]),
+        ],
+        objects: &["role"],
+        drifts: &[Drift::DeleteRole, Drift::ChangeTrust],
+        unmanaged: &[Drift::AddTag, Drift::AttachForeignPolicy, Drift::PutForeignInlinePolicy],
         given: &[],
     };
 }

@@ -38,6 +38,8 @@ pub struct Case {
     pub objects: &'static [&'static str],
     /// What may happen to them.
     pub drifts: &'static [Drift],
+    /// What may happen to what the spec leaves open.
+    pub unmanaged: &'static [Drift],
     /// What is there before it, beside the network.
     pub given: &'static [Given],
 }

@@ -35,6 +35,8 @@ pub enum Drift {
     ChangeTag,
     /// The tags of the spec are removed.
     RemoveTags,
+    /// A tag that the spec does not name is added.
+    AddTag,
     /// Managed policies are detached.
     DetachPolicies,
     /// A foreign managed policy is attached.
@@ -82,6 +84,7 @@ pub const ENDPOINT: &[Drift] = &[
 ];
 /// All that can happen to a role.
 pub const ROLE: &[Drift] = &[
+    Drift::DeleteRole,
     Drift::ChangeTag,
     Drift::RemoveTags,
     Drift::DetachPolicies,
@@ -93,7 +96,6 @@ pub const ROLE: &[Drift] = &[
     Drift::EmptyProfile,
     Drift::DeleteProfile,
     Drift::Disassociate,
-    Drift::DeleteRole,
 ];
 /// All that can happen to a function.
 pub const FUNCTION: &[Drift] = &[
@@ -122,6 +124,7 @@ fn retag(tags: &mut Tags, drift: Drift) {
             }
         }
         Drift::RemoveTags => tags.retain(|key, _| key.starts_with(PREFIX)),
+        Drift::AddTag => drop(tags.insert("foreign".to_owned(), "x".to_owned())),
         _ => {}
     }
 }
