@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-use self::{instance_role::spec::InstanceRole, vpc_endpoint::spec::VpcEndpoint};
+use self::{instance_role::spec::InstanceRole, lambda_function::spec::LambdaFunction, vpc_endpoint::spec::VpcEndpoint};
 
 macro_rules! kinds {
     ($($kind:ident),+) => {
@@ -49,7 +49,7 @@ macro_rules! kinds {
     };
 }
 
-kinds!(VpcEndpoint, InstanceRole);
+kinds!(VpcEndpoint, LambdaFunction, InstanceRole);
 
 /// What the controllers share.
 pub struct Runtime {
