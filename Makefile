@@ -1,0 +1,39 @@
+# Compiled code and programs made for development are kept in one folder outside the repository, for all its clones.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/privatelink-operator
+export CARGO_TARGET_DIR ?= $(cache)/target
+export KEEP KIND_NODE_IMAGE
+
+.PHONY: help
+help: ## Say what there is to make
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: demo
+demo: ## Play the story of examples/private-lambda on a real control plane; KEEP=1 leaves it running
+	dev/demo
+
+.PHONY: test
+test: ## Run all tests, against a control plane and LocalStack that are started for it
+	@echo '==> compiling the tests: about 11 minutes on 2 cores the first time'
+	cargo test --locked --no-run
+	@echo '==> starting Kubernetes and LocalStack: about 8 minutes the first time, then 10 s; and testing'
+	dev/environment run -- cargo test --locked
+
+.PHONY: lint
+lint: ## Check format, clippy, dependencies, and that crds/ is what the code says
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
+	else echo '==> cargo-deny is not installed: dependencies not checked'; fi
+	cargo run --quiet --locked -- crds --check
+
+.PHONY: examples
+examples: ## Ask a real apiserver whether it accepts examples/
+	dev/environment run -- dev/check-examples
+
+.PHONY: crds
+crds: ## Write crds/ from the code
+	cargo run --quiet --locked -- crds
+
+.PHONY: kind
+kind: ## Make a kind cluster with the operator and LocalStack in it, and test against it (needs Docker, kind, kubectl, helm)
+	dev/kind
