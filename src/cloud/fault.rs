@@ -70,7 +70,7 @@ impl From<Fault> for Failure {
         let reason = match fault.class {
             Class::Throttled => "Throttled",
             Class::Transient => "AWSUnavailable",
-            Class::Dependency => "WaitingForAWS",
+            Class::Dependency | Class::Reference => "WaitingForAWS",
             Class::Conflict => "Conflict",
             Class::Terminal if is_denied(&fault.code) => "AccessDenied",
             Class::Terminal => "RejectedByAWS",

@@ -48,8 +48,12 @@ impl Cluster for KubernetesCluster {
     }
 
     async fn list(&self, resource: &ApiResource, namespace: &str) -> Result<Vec<Value>, Failure> {
-        let list = self.api(resource, namespace).list(&ListParams::default()).await.map_err(failure)?;
-        list.items.into_iter().map(to_value).collect()
+        match self.api(resource, namespace).list(&ListParams::default()).await {
+            Ok(list) => list.items.into_iter().map(to_value).collect(),
+            // The kind is not installed, so there are none.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+            Err(error) => Err(failure(error)),
+        }
     }
 
     async fn apply(&self, reference: &Reference, object: Value) -> Result<(), Failure> {
@@ -95,7 +99,7 @@ impl Objects for KubernetesObjects {
             { "op": "add", "path": "/metadata/finalizers", "value": finalizers },
         ]))?;
         let api = self.api(&text("namespace"));
-        match api.patch(&text("name"), &PatchParams::default(), &Patch::<()>::Json(patch)).await {
+        match api.patch(&text("name"), &as_operator(), &Patch::<()>::Json(patch)).await {
             Ok(object) => to_value(object).map(Some),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(failure(error)),
@@ -107,9 +111,16 @@ impl Objects for KubernetesObjects {
             { "op": "test", "path": "/metadata/uid", "value": uid },
             { "op": "add", "path": "/status", "value": status },
         ]))?;
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        self.api(namespace).patch_status(name, &params, &Patch::<()>::Json(patch)).await.map_err(failure).map(drop)
+        self.api(namespace)
+            .patch_status(name, &as_operator(), &Patch::<()>::Json(patch))
+            .await
+            .map_err(failure)
+            .map(drop)
     }
+}
+
+fn as_operator() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 fn patch(operations: Value) -> Result<json_patch::Patch, Failure> {

@@ -26,7 +26,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     contract::{FINALIZER, PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION},
-    kind::Kind,
+    kind::{Kind, KindStatus},
     reconcile::{Engine, Outcome},
     references::Reference,
     requeue, status,
@@ -116,8 +116,12 @@ fn changes<K: Kind>(
         let changed = match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                 let names = object.0.as_ref().map(K::references).unwrap_or_default();
+                let (changed, needs_pass) = filter.judge(&object);
                 wakes.seen(&reference(&object), names);
-                filter.needs_pass(&object).then_some(Ok(object))
+                if changed {
+                    wakes.changed(&reference(&object));
+                }
+                needs_pass.then_some(Ok(object))
             }
             Ok(watcher::Event::Delete(object)) => {
                 wakes.gone(&reference(&object));
@@ -161,12 +165,16 @@ impl<K: Kind> Filter<K> {
         Self { engine, observer, seen: Mutex::default() }
     }
 
-    fn needs_pass(&self, object: &Guarded<K>) -> bool {
+    /// Whether something changed that referrers depend on, and whether the object itself needs a pass.
+    fn judge(&self, object: &Guarded<K>) -> (bool, bool) {
         let uid = object.uid().unwrap_or_default();
         self.note_decoding(object, &uid);
-        let trigger = Trigger::of(object.meta());
+        let arn = object.0.as_ref().ok().and_then(|object| object.status().common().arn.clone());
+        let trigger = Trigger::of(object.meta(), arn.as_deref());
         let previous = self.seen.lock().unwrap_or_else(PoisonError::into_inner).triggers.insert(uid.clone(), trigger);
-        previous.is_none_or(|previous| trigger.matters_after(previous)) || !self.has_own_status(object, &uid)
+        let changed = previous != Some(trigger);
+        let needs_pass = previous.is_none_or(|previous| trigger.matters_after(previous));
+        (changed, needs_pass || !self.has_own_status(object, &uid))
     }
 
     fn has_own_status(&self, object: &Guarded<K>, uid: &str) -> bool {
@@ -201,15 +209,16 @@ impl<K: Kind> Filter<K> {
     }
 }
 
-/// What in the metadata a pass depends on.
-#[derive(Clone, Copy)]
+/// What of an object a pass depends on, its own or a referrer's.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Trigger {
     digest: u64,
     has_finalizer: bool,
+    arn: u64,
 }
 
 impl Trigger {
-    fn of(meta: &kube::core::ObjectMeta) -> Self {
+    fn of(meta: &kube::core::ObjectMeta, arn: Option<&str>) -> Self {
         let mut hasher = DefaultHasher::new();
         meta.generation.hash(&mut hasher);
         meta.deletion_timestamp.is_some().hash(&mut hasher);
@@ -217,7 +226,9 @@ impl Trigger {
             meta.annotations.as_ref().and_then(|annotations| annotations.get(key)).hash(&mut hasher);
         }
         let has_finalizer = meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
-        Self { digest: hasher.finish(), has_finalizer }
+        let digest = hasher.finish();
+        arn.hash(&mut hasher);
+        Self { digest, has_finalizer, arn: hasher.finish() }
     }
 
     /// Our own setting of the finalizer wakes nobody; its loss does.

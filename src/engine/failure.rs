@@ -11,6 +11,8 @@ pub enum Class {
     Transient,
     /// Something that this needs is not there yet, or not visible yet.
     Dependency,
+    /// An object in the cluster that the spec names is missing or not ready; the watch on it wakes us.
+    Reference,
     /// Somebody else changed it at the same time: read again.
     Conflict,
     /// Only a change of the spec or of the world can help.
@@ -47,6 +49,11 @@ impl Failure {
     /// Something that this needs is not there yet.
     pub fn dependency(reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Class::Dependency, reason, message)
+    }
+
+    /// An object in the cluster that this names is not there yet, or lacks what is needed.
+    pub fn reference(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Class::Reference, reason, message)
     }
 
     /// Puts the field at fault in front of the message.

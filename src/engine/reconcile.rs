@@ -379,7 +379,8 @@ impl<K: Kind> Engine<K> {
                 let (n, failing_for) = self.memory.failed(&uid, &failure);
                 let after = requeue::after_failure(failure.class, n, failure.retry_after, jitter);
                 debug!(kind = %K::kind(&()), object = %subject.key(), %failure, attempt = n, "pass failed");
-                let (reason, message) = (failure.reason, format!("{} (retried)", failure.message));
+                let retried = if failure.class == Class::Reference { "goes on when it is" } else { "retried" };
+                let (reason, message) = (failure.reason, format!("{} ({retried})", failure.message));
                 let standing = if failing_for >= FAILING_AFTER {
                     Standing::Failing { reason, message }
                 } else {

@@ -17,6 +17,8 @@ pub fn after_failure(class: Class, n: u32, retry_after: Option<Duration>, jitter
         Class::Transient => (1.0, 2.0, 60.0),
         Class::Dependency => (1.0, 1.5, 15.0),
         Class::Conflict => (0.2, 2.0, 10.0),
+        // Woken by watch; the timer is only for a watch that has lost something.
+        Class::Reference => (600.0, 1.0, 600.0),
         Class::Terminal => (TERMINAL.as_secs_f64(), 1.0, TERMINAL.as_secs_f64()),
     };
     let pause = grow(first, factor, n).min(cap);
@@ -63,6 +65,7 @@ mod tests {
             (Class::Transient, 60, None, 60.0),
             (Class::Dependency, 0, None, 1.0),
             (Class::Dependency, 20, None, 15.0),
+            (Class::Reference, 5, None, 600.0),
             (Class::Conflict, 0, None, 0.2),
             (Class::Terminal, 9, None, 3600.0),
         ] {
@@ -77,7 +80,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_hot_and_never_past_the_cap(n in 0u32..10_000, jitter in 0.0f64..=1.0) {
-            for class in [Class::Throttled, Class::Transient, Class::Dependency, Class::Conflict, Class::Terminal] {
+            for class in [Class::Throttled, Class::Transient, Class::Dependency, Class::Reference, Class::Conflict, Class::Terminal] {
                 let pause = after_failure(class, n, None, jitter);
                 prop_assert!(pause >= Duration::from_millis(100) && pause <= TERMINAL);
             }

@@ -35,7 +35,6 @@ impl Wakes {
             dropped
         };
         dropped.iter().for_each(|target| self.wake(target));
-        self.changed(object);
     }
 
     /// An object is gone.

@@ -46,7 +46,7 @@ pub fn start(format: LogFormat, level: &str) {
         LogFormat::Json => true,
     };
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     if json {
         registry.with(layer.json().flatten_event(true)).init();
     } else {

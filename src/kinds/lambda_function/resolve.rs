@@ -47,7 +47,7 @@ pub async fn resolve(cluster: &dyn Cluster, namespace: &str, spec: &LambdaFuncti
 async fn role_arn(cluster: &dyn Cluster, target: Reference) -> Result<String, Failure> {
     let unready = |reason: &str, what: &str| {
         let message = format!("InstanceRole {}/{} {what}", target.namespace, target.name);
-        Failure::dependency(reason, message).at("spec.executionRole.instanceRoleRef")
+        Failure::reference(reason, message).at("spec.executionRole.instanceRoleRef")
     };
     match cluster.get(&target).await? {
         None => Err(unready("InstanceRoleNotFound", "does not exist yet")),
@@ -72,7 +72,7 @@ async fn code(cluster: &dyn Cluster, namespace: &str, code: &Code) -> Result<Sou
                 format!("spec.code.configMapRef: ConfigMap {namespace}/{} cannot be read as files", target.name),
             )
         }),
-        None => Err(Failure::dependency(
+        None => Err(Failure::reference(
             "ConfigMapNotFound",
             format!("spec.code.configMapRef: ConfigMap {namespace}/{} does not exist yet", target.name),
         )),
@@ -166,7 +166,7 @@ mod tests {
             ),
         ] {
             let failure = resolve(&Objects(objects.into_iter().collect()), "ns", &spec()).await.unwrap_err();
-            assert_eq!((failure.class, failure.to_string().as_str()), (Class::Dependency, expected));
+            assert_eq!((failure.class, failure.to_string().as_str()), (Class::Reference, expected));
         }
         let both = [config_map, role(json!({ "status": { "arn": "arn:aws:iam::1:role/x", "conditions": [] } }))];
         let resolved = resolve(&Objects(both.into()), "ns", &spec()).await.unwrap();

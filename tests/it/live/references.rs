@@ -39,15 +39,16 @@ async fn a_function_waits_for_code_and_role_and_goes_on_when_they_come() {
     let live = Live::begin("refs").await;
     let operator = live.operator(&["--resync-interval", "1h"]).await;
     live.applied(BY_REFERENCE).await;
-    let message = live.reason("LambdaFunction", "hello", "ConfigMapNotFound").await;
-    assert!(message.contains("code"), "{message}");
-    live.applied(CODE).await;
     let message = live.reason("LambdaFunction", "hello", "InstanceRoleNotFound").await;
-    assert!(message.contains("runner"), "{message}");
-    let calls = operator.aws_calls().await;
+    assert!(message.contains("spec.executionRole.instanceRoleRef") && message.contains("runner"), "{message}");
     live.applied(ROLE).await;
+    live.ready("InstanceRole", "runner").await;
+    let message = live.reason("LambdaFunction", "hello", "ConfigMapNotFound").await;
+    assert!(message.contains("spec.code.configMapRef") && message.contains("code"), "{message}");
+    let calls = operator.aws_calls().await;
+    assert!(!calls.contains_key("lambda:GetFunction"), "AWS is not asked before all is there: {calls:?}");
+    live.applied(CODE).await;
     live.ready("LambdaFunction", "hello").await;
-    assert!(!calls.contains_key("lambda:CreateFunction"), "nothing was tried before the role was there: {calls:?}");
 
     live.applied(&CODE.replace("first", "second")).await;
     let name = live.get("LambdaFunction", "hello").await["status"]["functionName"].as_str().unwrap().to_owned();

@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use self::{aws::Network, operator::Operator};
 
 /// Longest wait for a condition; generous, since it only bounds a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// The cluster id of all live tests: the cluster remembers it.
 pub const CLUSTER_ID: &str = "it";
 
@@ -94,9 +94,9 @@ impl Live {
         self.patch(kind, name, annotations).await;
     }
 
-    /// The object as JSON.
+    /// The object as JSON, or null.
     pub async fn get(&self, kind: &str, name: &str) -> Value {
-        serde_json::to_value(self.api(kind).get(name).await.unwrap()).unwrap()
+        serde_json::to_value(self.api(kind).get_opt(name).await.unwrap()).unwrap()
     }
 
     /// Waits until the object satisfies the condition; returns it.
