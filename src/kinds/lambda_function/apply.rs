@@ -58,7 +58,7 @@ fn explain(fault: Fault, environment: Option<&Environment>) -> Failure {
         failure.message = without_values(&failure.message, environment);
     }
     if unassumable {
-        failure.reason = "RoleNotYetAssumable".to_owned();
+        "RoleNotYetAssumable".clone_into(&mut failure.reason);
     }
     match FIELDS.iter().find(|(word, _)| text.contains(word)) {
         Some((_, field)) if parameter => failure.at(field),

@@ -8,7 +8,9 @@ use super::spec::LambdaFunctionSpec;
 const FUNCTION_LIMIT: usize = 64;
 /// Our own limit on metadata.name.
 const OBJECT_LIMIT: usize = 63;
-const HASH_DIGITS: usize = 8;
+const HASH_BYTES: usize = 4;
+/// A hyphen and two digits a byte.
+const SUFFIX: usize = 1 + 2 * HASH_BYTES;
 
 /// The function's name: the spec's, or `<namespace>-<name>`.
 pub fn function(spec: Option<&LambdaFunctionSpec>, namespace: &str, name: &str) -> String {
@@ -31,11 +33,10 @@ fn fitted(name: &str, limit: usize, allowed: fn(char) -> bool) -> String {
     if name.len() <= limit && name.chars().all(allowed) {
         return name.to_owned();
     }
-    let kept = name.chars().map(|c| if allowed(c) { c } else { '-' }).take(limit - HASH_DIGITS - 1).collect::<String>();
-    let hash = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let kept = name.chars().map(|c| if allowed(c) { c } else { '-' }).take(limit - SUFFIX).collect::<String>();
+    let hash = Sha256::digest(name).iter().take(HASH_BYTES).fold(0, |hash, byte| hash << 8 | u32::from(*byte));
     let kept = kept.trim_end_matches(['-', '.']);
-    let hash: String = hash.chars().take(HASH_DIGITS).collect();
-    format!("{kept}-{hash}")
+    format!("{kept}-{hash:08x}")
 }
 
 #[cfg(test)]
