@@ -408,11 +408,11 @@ mod tests {
             ),
             (
                 json!({ "trust": { "policy": policy(4096) } }),
-                "spec.trust: 4151 characters without white space; AWS allows 4096",
+                "spec.trust: 4144 characters without white space; AWS allows 4096",
             ),
             (
                 json!({ "inlinePolicies": { "a": policy(5200), "b": policy(5200) } }),
-                "spec.inlinePolicies: 10510 characters without white space; AWS allows 10240",
+                "spec.inlinePolicies: 10496 characters without white space; AWS allows 10240",
             ),
             (
                 json!({ "inlinePolicies": { "a b": policy(1) } }),
