@@ -102,7 +102,7 @@ mod tests {
         Trust { services: Some(services.iter().map(|s| (*s).to_owned()).collect()), policy: None }
     }
 
-    fn by_policy(statement: Value) -> Trust {
+    fn by_policy(statement: &Value) -> Trust {
         Trust { services: None, policy: serde_json::from_value(json!({ "Statement": [statement] })).unwrap() }
     }
 
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn who_gets_a_profile() {
         let lambda = by_services(&["lambda.amazonaws.com"]);
-        let ec2_policy = by_policy(json!({ "Effect": "Allow", "Principal": { "Service": ["ec2.amazonaws.com"] } }));
-        let denied = by_policy(json!({ "Effect": "Deny", "Principal": { "Service": "ec2.amazonaws.com" } }));
+        let ec2_policy = by_policy(&json!({ "Effect": "Allow", "Principal": { "Service": ["ec2.amazonaws.com"] } }));
+        let denied = by_policy(&json!({ "Effect": "Deny", "Principal": { "Service": "ec2.amazonaws.com" } }));
         for (trust, asked, wants) in [
             (None, false, true),
             (Some(lambda.clone()), false, false),
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn guardrail() {
         let allowed = ["ec2.amazonaws.com".to_owned(), "lambda.*".to_owned()];
-        let policy = |principal: Value| Some(by_policy(json!({ "Effect": "Allow", "Principal": principal })));
+        let policy = |principal: Value| Some(by_policy(&json!({ "Effect": "Allow", "Principal": principal })));
         for (trust, ok) in [
             (None, true),
             (Some(by_services(&["lambda.amazonaws.com"])), true),
@@ -144,8 +144,8 @@ mod tests {
             (policy(json!({ "Service": "ec2.amazonaws.com", "AWS": "123456789012" })), false),
             (policy(json!({ "Federated": "arn:aws:iam::1:oidc-provider/x" })), false),
             (policy(json!("*")), false),
-            (Some(by_policy(json!({ "Effect": "Allow", "NotPrincipal": { "AWS": "1" } }))), false),
-            (Some(by_policy(json!({ "Effect": "Deny", "Principal": "*" }))), true),
+            (Some(by_policy(&json!({ "Effect": "Allow", "NotPrincipal": { "AWS": "1" } }))), false),
+            (Some(by_policy(&json!({ "Effect": "Deny", "Principal": "*" }))), true),
         ] {
             assert_eq!(check(trust.as_ref(), &allowed).is_ok(), ok, "{trust:?}");
             assert!(check(trust.as_ref(), &[]).is_ok(), "no list allows all");
