@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     cloud::{
         guardrails::allows,
-        policy::{Effect, PolicyDocument, Statement},
+        policy::{Effect, PolicyDocument, Statement, normalise},
     },
     engine::failure::Failure,
 };
@@ -57,6 +57,43 @@ pub fn check(trust: Option<&Trust>, allowed: &[String]) -> Result<(), Failure> {
         Some(service) => Err(not_allowed(&format!("{service} is not in the operator's --allowed-trust-services"))),
         None => Ok(()),
     }
+}
+
+/// Whether the wanted trust policy lets in more principals and shuts nobody out. Such a change can wait until
+/// the role's policies are what the new principals may have.
+pub fn only_widens(current: &str, wanted: &str) -> bool {
+    match (grants(current), grants(wanted)) {
+        (Some(current), Some(wanted)) => current.denied == wanted.denied && current.allowed.is_subset(&wanted.allowed),
+        _ => false,
+    }
+}
+
+/// A trust policy taken apart: one normalised policy for each principal of each statement.
+struct Grants {
+    allowed: BTreeSet<String>,
+    denied: BTreeSet<String>,
+}
+
+fn grants(document: &str) -> Option<Grants> {
+    let document: PolicyDocument = serde_json::from_str(document).ok()?;
+    let mut grants = Grants { allowed: BTreeSet::new(), denied: BTreeSet::new() };
+    for statement in &document.statement {
+        let side = if statement.effect == Effect::Allow { &mut grants.allowed } else { &mut grants.denied };
+        side.extend(principals(statement).into_iter().map(|principal| {
+            let statement = vec![Statement { principal, ..statement.clone() }];
+            normalise(&PolicyDocument { statement, ..document.clone() }.to_json())
+        }));
+    }
+    Some(grants)
+}
+
+fn principals(statement: &Statement) -> Vec<Option<Value>> {
+    let Some(Value::Object(kinds)) = &statement.principal else { return vec![statement.principal.clone()] };
+    let each = kinds.iter().flat_map(|(kind, names)| match names {
+        Value::Array(names) => names.iter().map(|name| json!({ kind: name })).collect(),
+        name => vec![json!({ kind: name })],
+    });
+    each.map(Some).collect()
 }
 
 fn not_allowed(message: &str) -> Failure {
@@ -128,6 +165,30 @@ mod tests {
             let instance_profile = asked.then(InstanceProfileSpec::default);
             let spec = InstanceRoleSpec { trust, instance_profile, ..Default::default() };
             assert_eq!(wants_profile(&spec), wants, "{spec:?}");
+        }
+    }
+
+    #[test]
+    fn wider_is_told_from_other() {
+        let by = |services: &[&str]| document(Some(&by_services(services)));
+        let (ec2, both) = (by(&["ec2.amazonaws.com"]), by(&["lambda.amazonaws.com", "ec2.amazonaws.com"]));
+        let statement = |service: &str| json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" });
+        let split = json!({
+            "Version": "2012-10-17",
+            "Statement": [statement("lambda.amazonaws.com"), statement("ec2.amazonaws.com")],
+        });
+        let mut denying = split.clone();
+        denying["Statement"][0]["Effect"] = json!("Deny");
+        for (current, wanted, wider) in [
+            (&ec2, &both, true),
+            (&both, &ec2, false),
+            (&ec2, &split.to_string(), true),
+            (&ec2, &denying.to_string(), false),
+            (&ec2, &both.replace("sts:AssumeRole", "sts:*"), false),
+            (&by(&["ecs.amazonaws.com"]), &both, false),
+            (&"not JSON".to_owned(), &both, false),
+        ] {
+            assert_eq!(only_widens(current, wanted), wider, "{current} {wanted}");
         }
     }
 
