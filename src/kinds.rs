@@ -1,5 +1,130 @@
-//! The registry: the one place that lists the kinds.
+//! The registry: the one place that lists the kinds. CRDs, controllers and readiness come from it.
 
 pub mod instance_role;
 pub mod lambda_function;
 pub mod vpc_endpoint;
+
+use std::{fs, path::Path, sync::Arc};
+
+use k8s_openapi::{
+    api::core::v1::ConfigMap, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{Client, CustomResourceExt};
+use thiserror::Error;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cloud::World,
+    engine::cluster::KubernetesObjects,
+    engine::{
+        controller::{self, ControllerSettings, Observer},
+        kind::Kind,
+        objects::Events,
+        reconcile::{Engine, EngineSettings},
+        wake::Wakes,
+    },
+};
+
+use self::{instance_role::spec::InstanceRole, lambda_function::spec::LambdaFunction, vpc_endpoint::spec::VpcEndpoint};
+
+macro_rules! kinds {
+    ($($kind:ident),+) => {
+        /// The names of all kinds.
+        pub const NAMES: &[&str] = &[$(stringify!($kind)),+];
+
+        /// The CustomResourceDefinitions of all kinds.
+        pub fn crds() -> Vec<CustomResourceDefinition> {
+            vec![$(with_status_default($kind::crd())),+]
+        }
+
+        /// Runs the controllers of all kinds until the runtime is told to stop.
+        pub async fn run_all(runtime: &Runtime) {
+            let wakes = Arc::new(Wakes::default());
+            let mut tasks = JoinSet::new();
+            $(tasks.spawn(runtime.controller::<$kind>(wakes.clone()));)+
+            tasks.spawn(controller::watch_referenced::<ConfigMap>(runtime.client.clone(), wakes, runtime.stop.clone()));
+            while tasks.join_next().await.is_some() {}
+        }
+    };
+}
+
+kinds!(VpcEndpoint, LambdaFunction, InstanceRole);
+
+/// What the controllers share.
+pub struct Runtime {
+    /// The Kubernetes API.
+    pub client: Client,
+    /// Everything outside the cluster.
+    pub world: Arc<World>,
+    /// Takes Events.
+    pub events: Arc<dyn Events>,
+    /// Is told of the controllers' work.
+    pub observer: Arc<dyn Observer>,
+    /// Settings of the engines.
+    pub engine: EngineSettings,
+    /// Settings of the controllers.
+    pub controller: ControllerSettings,
+    /// Ends everything.
+    pub stop: CancellationToken,
+}
+
+impl Runtime {
+    fn controller<K: Kind<World = World>>(&self, wakes: Arc<Wakes>) -> impl Future<Output = ()> + Send + use<K> {
+        let objects = Arc::new(KubernetesObjects::new::<K>(self.client.clone()));
+        let engine = Arc::new(Engine::<K>::new(self.world.clone(), objects, self.events.clone(), self.engine));
+        controller::run(self.client.clone(), engine, wakes, self.observer.clone(), self.controller, self.stop.clone())
+    }
+}
+
+/// Without a status an object looks finished to kstatus; with this one it does not until its first pass.
+fn with_status_default(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let properties = schema.and_then(|schema| schema.properties.as_mut());
+        if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+            status.nullable = None;
+            status.default = Some(k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSON(
+                serde_json::json!({ "observedGeneration": -1 }),
+            ));
+        }
+    }
+    crd
+}
+
+/// Why the CRD files could not be written or are not up to date.
+#[derive(Debug, Error)]
+pub enum CrdsError {
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A CRD could not be written as YAML.
+    #[error("{0}")]
+    Yaml(String),
+    /// `--check` found a difference.
+    #[error("{0} is not what the code says: run `make crds` and commit it")]
+    Outdated(String),
+}
+
+/// Writes `<plural>.yaml` for each kind, or with `check` compares.
+pub fn write_crds(dir: &Path, check: bool) -> Result<(), CrdsError> {
+    for crd in crds() {
+        let path = dir.join(format!("{}.yaml", crd.spec.names.plural));
+        let text = serde_saphyr::to_string(&crd).map_err(|error| CrdsError::Yaml(error.to_string()))?;
+        let at = |source| CrdsError::File { path: path.display().to_string(), source };
+        if check {
+            if fs::read_to_string(&path).map_err(at)? != text {
+                return Err(CrdsError::Outdated(path.display().to_string()));
+            }
+        } else {
+            fs::create_dir_all(dir).map_err(at)?;
+            fs::write(&path, text).map_err(at)?;
+        }
+    }
+    Ok(())
+}

@@ -8,6 +8,7 @@ pub mod lambda;
 pub mod managed_policies;
 pub mod ownership;
 pub mod policy;
+pub mod sdk;
 pub mod selectors;
 pub mod sensitive;
 

@@ -1,1 +1,122 @@
-//! skeleton
+//! `LambdaFunction`: one function whole, with its code, configuration and execution role.
+
+mod apply;
+mod code;
+mod desired;
+#[cfg(test)]
+mod fixtures;
+mod names;
+mod observe;
+mod plan;
+mod report;
+mod resolve;
+mod role;
+pub mod spec;
+mod step;
+mod sweep;
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    cloud::{Aws, World},
+    engine::{
+        contract::{CommonSpec, CommonStatus},
+        failure::Failure,
+        kind::{Kind, KindStatus, Plan, Subject},
+        references::Reference,
+    },
+};
+
+use self::spec::LambdaFunctionStatus;
+
+pub use self::{desired::Desired, observe::Observed, resolve::Resolved, spec::LambdaFunction, step::Step};
+
+impl KindStatus for LambdaFunctionStatus {
+    fn common(&self) -> &CommonStatus {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut CommonStatus {
+        &mut self.common
+    }
+}
+
+impl Kind for LambdaFunction {
+    type World = World;
+    type Cloud = Aws;
+    type Status = LambdaFunctionStatus;
+    type Resolved = Resolved;
+    type Desired = Desired;
+    type Observed = Observed;
+    type Step = Step;
+
+    fn common_spec(&self) -> &CommonSpec {
+        &self.spec.common
+    }
+
+    fn status(&self) -> Self::Status {
+        self.status.clone().unwrap_or_default()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        resolve::references(&self.spec, namespace, self.metadata.name.as_deref().unwrap_or_default())
+    }
+
+    async fn connect(world: &World, subject: &Subject<Self>) -> Result<Arc<Aws>, Failure> {
+        world.connect(subject).await
+    }
+
+    async fn resolve(aws: &Aws, subject: &Subject<Self>, object: &Self) -> Result<Resolved, Failure> {
+        resolve::resolve(aws.cluster.as_ref(), &subject.namespace, &object.spec).await
+    }
+
+    fn desired(aws: &Aws, subject: &Subject<Self>, object: &Self, resolved: Resolved) -> Result<Desired, Failure> {
+        desired::desired(&aws.owner(subject), &aws.guardrails, object, resolved)
+    }
+
+    async fn observe(aws: &Aws, subject: &Subject<Self>) -> Result<Option<Observed>, Failure> {
+        observe::observe(aws, subject).await
+    }
+
+    fn plan(subject: &Subject<Self>, desired: &Desired, observed: Option<&Observed>) -> Plan<Step> {
+        plan::plan(subject, desired, observed)
+    }
+
+    fn plan_delete(_: &Aws, subject: &Subject<Self>, observed: Option<&Observed>) -> Plan<Step> {
+        plan::plan_delete(subject, observed)
+    }
+
+    fn record(step: &Step, status: &mut LambdaFunctionStatus) {
+        step::record(step, status);
+    }
+
+    async fn apply(
+        aws: &Aws,
+        _: &Subject<Self>,
+        step: &Step,
+        status: &mut LambdaFunctionStatus,
+    ) -> Result<(), Failure> {
+        apply::apply(aws, step, status).await
+    }
+
+    fn report(aws: &Aws, desired: Option<&Desired>, observed: Option<&Observed>, status: &mut LambdaFunctionStatus) {
+        report::report(aws, desired, observed, status);
+    }
+
+    fn summary(observed: &Observed) -> String {
+        observed
+            .found
+            .as_ref()
+            .map(|found| format!("function {} is {}", found.function.name, found.function.state))
+            .unwrap_or_default()
+    }
+
+    fn fingerprint(_: &Desired, observed: &Observed) -> u64 {
+        observed.found.as_ref().map(|found| sweep::digest(&found.function)).unwrap_or_default()
+    }
+
+    async fn sweep(world: &World, objects: &[Arc<Self>]) -> Result<HashMap<String, u64>, Failure> {
+        sweep::sweep(world, objects).await
+    }
+}

@@ -1,0 +1,235 @@
+//! The command line, validated into typed settings. Nothing else reads the environment.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    cloud::guardrails::Guardrails,
+    engine::{controller::ControllerSettings, reconcile::EngineSettings},
+    run::telemetry::LogFormat,
+};
+
+/// Reconciles VpcEndpoint, LambdaFunction and InstanceRole against AWS.
+#[derive(Debug, Parser)]
+#[command(name = "privatelink-operator", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator.
+    Run(Box<RunArgs>),
+    /// Write the CustomResourceDefinitions, one file a kind.
+    Crds(CrdsArgs),
+}
+
+/// Arguments of `crds`.
+#[derive(Debug, Args)]
+pub struct CrdsArgs {
+    /// The folder to write to.
+    #[arg(long, default_value = "crds")]
+    pub dir: PathBuf,
+    /// Write nothing; fail if a file differs from what would be written.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Name of this cluster in the ownership tags of its AWS objects; never to be changed.
+    #[arg(long, value_parser = cluster_id)]
+    cluster_id: String,
+    /// AWS region of objects that name none. Absent: as the AWS SDK finds it (AWS_REGION, profile).
+    #[arg(long)]
+    region: Option<String>,
+    /// Endpoint for all AWS services, for tests against LocalStack.
+    #[arg(long, value_name = "URL")]
+    aws_endpoint_url: Option<String>,
+    /// Time between two sweeps for drift.
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
+    resync_interval: Duration,
+    /// For how long after a write AWS may still show what was before.
+    #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    consistency_window: Duration,
+    /// Objects of each kind that are worked on at the same time.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    concurrency: u16,
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    http_address: SocketAddr,
+    /// How logs look: auto is text on a terminal, JSON otherwise.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// Log level, or a filter such as info,privatelink_operator=debug.
+    #[arg(long, default_value = "info")]
+    log_level: String,
+    /// Name of this replica in Events.
+    #[arg(long, env = "HOSTNAME", default_value = "privatelink-operator", hide = true)]
+    instance: String,
+    /// uid of the namespace kube-system of a cluster whose AWS objects are taken over, after a restore.
+    #[arg(long, value_name = "UID")]
+    take_over_from: Option<String>,
+    /// Allow adoptionPolicy Adopt.
+    #[arg(long)]
+    allow_adoption: bool,
+    /// ARN of a permissions boundary that every role gets.
+    #[arg(long, value_name = "ARN")]
+    permissions_boundary: Option<String>,
+    /// What the path of every role and instance profile begins with.
+    #[arg(long, value_name = "PATH", value_parser = role_path)]
+    role_path_prefix: Option<String>,
+    /// Patterns of managed policy ARNs that roles may have; absent allows all.
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    allowed_managed_policies: Vec<String>,
+    /// Patterns of role ARNs that executionRole.arn may name; absent allows all.
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    allowed_execution_roles: Vec<String>,
+    /// Patterns of service principals that roles may trust; absent allows all.
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    allowed_trust_services: Vec<String>,
+    /// Allow onConflict Replace, which displaces an instance's profile.
+    #[arg(long)]
+    allow_profile_replace: bool,
+    /// Adopt, and touch instances, only where AWS carries the tag privatelink.dev/allow=<cluster>/<namespace>.
+    #[arg(long)]
+    require_allow_tag: bool,
+}
+
+/// Settings of a run.
+#[derive(Debug)]
+pub struct RunSettings {
+    /// Name of the cluster in ownership tags.
+    pub cluster_id: String,
+    /// Default region, if given.
+    pub region: Option<String>,
+    /// Endpoint for all AWS services, if given.
+    pub aws_endpoint_url: Option<String>,
+    /// Where health and metrics are served.
+    pub http_address: SocketAddr,
+    /// How logs look.
+    pub log_format: LogFormat,
+    /// Log filter.
+    pub log_level: String,
+    /// Name of this replica.
+    pub instance: String,
+    /// Cluster uid to take over from.
+    pub take_over_from: Option<String>,
+    /// Whether adoption is allowed.
+    pub allow_adoption: bool,
+    /// The administrator's limits.
+    pub guardrails: Guardrails,
+    /// Settings of the engines.
+    pub engine: EngineSettings,
+    /// Settings of the controllers.
+    pub controller: ControllerSettings,
+}
+
+impl From<RunArgs> for RunSettings {
+    fn from(args: RunArgs) -> Self {
+        let RunArgs {
+            cluster_id,
+            region,
+            aws_endpoint_url,
+            resync_interval,
+            consistency_window,
+            concurrency,
+            http_address,
+            log_format,
+            log_level,
+            instance,
+            take_over_from,
+            allow_adoption,
+            permissions_boundary,
+            role_path_prefix,
+            allowed_managed_policies,
+            allowed_execution_roles,
+            allowed_trust_services,
+            allow_profile_replace,
+            require_allow_tag,
+        } = args;
+        Self {
+            cluster_id,
+            region,
+            aws_endpoint_url,
+            http_address,
+            log_format,
+            log_level,
+            instance,
+            take_over_from,
+            allow_adoption,
+            guardrails: Guardrails {
+                permissions_boundary,
+                role_path_prefix,
+                allowed_managed_policies,
+                allowed_execution_roles,
+                allowed_trust_services,
+                allow_profile_replace,
+                require_allow_tag,
+            },
+            engine: EngineSettings { consistency_window, ..EngineSettings::default() },
+            controller: ControllerSettings { concurrency, resync_interval },
+        }
+    }
+}
+
+/// Goes into a tag value and into ConfigMaps.
+fn cluster_id(text: &str) -> Result<String, String> {
+    let valid = (1..=63).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    valid.then(|| text.to_owned()).ok_or_else(|| "1 to 63 letters, digits, '-', '_' or '.'".to_owned())
+}
+
+fn role_path(text: &str) -> Result<String, String> {
+    let valid = text.starts_with('/') && text.ends_with('/') && text.len() <= 512;
+    valid.then(|| text.to_owned()).ok_or_else(|| "a path begins and ends with '/'".to_owned())
+}
+
+/// A duration such as `90s`, `5m` or `1h30m`, longer than nothing.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "a duration is longer than 0s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run(args: &[&str]) -> Result<RunSettings, clap::Error> {
+        let args = ["privatelink-operator", "run"].iter().chain(args);
+        Cli::try_parse_from(args).map(|cli| match cli.command {
+            Command::Run(args) => RunSettings::from(*args),
+            Command::Crds(_) => unreachable!("run was given"),
+        })
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn cluster_id_is_required_and_checked() {
+        assert!(run(&[]).unwrap_err().to_string().contains("--cluster-id"));
+        assert!(run(&["--cluster-id", "a b"]).unwrap_err().to_string().contains("1 to 63 letters"));
+        assert_eq!(run(&["--cluster-id", "demo"]).unwrap().cluster_id, "demo");
+    }
+
+    #[test]
+    fn durations() {
+        let settings = run(&["--cluster-id", "x", "--resync-interval", "1h30m"]).unwrap();
+        assert_eq!(settings.controller.resync_interval, Duration::from_secs(5400));
+        assert!(run(&["--cluster-id", "x", "--resync-interval", "0s"]).is_err());
+        assert!(run(&["--cluster-id", "x", "--resync-interval", "-5s"]).is_err());
+    }
+}

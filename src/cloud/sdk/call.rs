@@ -1,0 +1,427 @@
+//! One AWS call: how long and how often it is tried, that it is counted, and what its failure means.
+
+use std::{
+    collections::HashSet,
+    error::Error,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aws_config::{
+    SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::{
+    cloud::fault::{Fault, Service},
+    engine::failure::Class,
+};
+
+const READ_ATTEMPTS: u32 = 3;
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A deployment package may have 50 MB:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const UPLOAD_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Is told of each call, once, whatever the number of attempts.
+pub trait CallObserver: Send + Sync {
+    /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, or `NoAnswer`; `seconds` includes
+    /// all attempts and the pauses between them.
+    fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64);
+}
+
+/// For calls that change nothing, which are safe to repeat.
+pub fn reads(config: &SdkConfig) -> SdkConfig {
+    limited(config, READ_ATTEMPTS, READ_TIMEOUT)
+}
+
+/// For calls that change something: sent once, since the engine looks at the effect before it tries again.
+pub fn writes(config: &SdkConfig) -> SdkConfig {
+    limited(config, 1, WRITE_TIMEOUT)
+}
+
+/// For writes that carry a deployment package.
+pub fn uploads(config: &SdkConfig) -> SdkConfig {
+    limited(config, 1, UPLOAD_TIMEOUT)
+}
+
+/// The attempt's time-out is the only guard: stalled stream protection would end a slow upload earlier.
+fn limited(config: &SdkConfig, attempts: u32, timeout: Duration) -> SdkConfig {
+    config
+        .to_builder()
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts))
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
+}
+
+/// What the SDK answers.
+pub type Answer<T, E> = Result<T, SdkError<E, HttpResponse>>;
+
+/// Makes the calls of one service.
+pub struct Caller {
+    service: Service,
+    observer: Arc<dyn CallObserver>,
+}
+
+impl Caller {
+    /// A caller that tells the observer of each call.
+    pub fn new(service: Service, observer: Arc<dyn CallObserver>) -> Self {
+        Self { service, observer }
+    }
+
+    /// Runs one call.
+    pub async fn run<T, E>(&self, operation: &'static str, call: impl Future<Output = Answer<T, E>>) -> Result<T, Fault>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let started = Instant::now();
+        let result = Box::pin(call).await.map_err(|error| fault(self.service, operation, &error));
+        let code = match &result {
+            Ok(_) => "OK",
+            Err(fault) if fault.code.is_empty() => "NoAnswer",
+            Err(fault) => &fault.code,
+        };
+        self.observer.call(self.service, operation, code, started.elapsed().as_secs_f64());
+        result
+    }
+
+    /// Runs a paged call until there is no further page. `split` takes the items and the next page's token out of
+    /// an answer. An error on a page is the error of the whole. The SDK's own paginator will not do, because it
+    /// takes a token that comes twice for the regular end.
+    pub async fn pages<T, A, E, F>(
+        &self,
+        operation: &'static str,
+        mut fetch: impl FnMut(Option<String>) -> F,
+        split: impl Fn(A) -> (Vec<T>, Option<String>),
+    ) -> Result<Vec<T>, Fault>
+    where
+        F: Future<Output = Answer<A, E>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let mut items = Vec::new();
+        let mut seen = HashSet::new();
+        let mut token = None;
+        loop {
+            let (page, next) = split(self.run(operation, fetch(token)).await?);
+            items.extend(page);
+            let Some(next) = next.filter(|next| !next.is_empty()) else { return Ok(items) };
+            if !seen.insert(next.clone()) {
+                return Err(self.unusable(operation, "the pages go round in a circle"));
+            }
+            token = Some(next);
+        }
+    }
+
+    /// AWS said yes, but the answer cannot be used.
+    pub fn unusable(&self, operation: &'static str, what: &str) -> Fault {
+        Fault::unanswered(self.service, operation, &format!("unusable answer: {what}"))
+    }
+
+    /// A failure that AWS reports inside of an answer.
+    pub fn refused(&self, operation: &'static str, code: &str, message: &str) -> Fault {
+        Fault::answered(self.service, operation, code, message)
+    }
+}
+
+/// `None` if the call failed because what it is about does not exist, which these codes say.
+pub fn unless_gone<T>(result: Result<T, Fault>, gone: &[&str]) -> Result<Option<T>, Fault> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.is(gone) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Converts a list; AWS leaves an empty one out.
+pub fn each<A, T>(list: Option<Vec<A>>, convert: impl FnMut(A) -> T) -> Vec<T> {
+    list.unwrap_or_default().into_iter().map(convert).collect()
+}
+
+/// A list for a request: absent when empty.
+pub fn unless_empty<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let items: Vec<T> = items.collect();
+    (!items.is_empty()).then_some(items)
+}
+
+fn fault<E>(service: Service, operation: &'static str, error: &SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let SdkError::ServiceError(answer) = error else {
+        let what = silence(error);
+        tracing::debug!(?service, operation, causes = causes(error), "{what}");
+        return Fault::unanswered(service, operation, &what);
+    };
+    let status = answer.raw().status().as_u16();
+    let code = error.code().unwrap_or_default();
+    if code.is_empty() && answer.raw().status().is_success() {
+        return Fault::unanswered(service, operation, UNREADABLE);
+    }
+    let message = error.message().map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+    let mut fault = Fault::answered(service, operation, code, &message);
+    if fault.class == Class::Terminal {
+        fault.class = class_by_status(status, code);
+    }
+    fault.retry_after =
+        answer.raw().headers().get("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+    fault
+}
+
+/// The class of an error whose code says nothing. A 502 counts only without a code, when it comes from something in
+/// between: Lambda answers 502 for a wrong VPC or KMS key
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors>).
+fn class_by_status(status: u16, code: &str) -> Class {
+    match status {
+        429 => Class::Throttled,
+        500 | 503 | 504 => Class::Transient,
+        502 if code.is_empty() => Class::Transient,
+        _ => Class::Terminal,
+    }
+}
+
+/// Why no answer came, in words that are the same the next time: no addresses, no ids.
+fn silence<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: Error + 'static,
+{
+    if let Some(error) = find::<CredentialsError>(error) {
+        return format!("no AWS credentials: {}", without_credentials(error));
+    }
+    let failure = match error {
+        SdkError::TimeoutError(_) => return "no answer: timed out".to_owned(),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => return "no answer: timed out".to_owned(),
+        SdkError::DispatchFailure(failure) => failure,
+        SdkError::ConstructionFailure(_) => return "the request could not be made".to_owned(),
+        _ => return UNREADABLE.to_owned(),
+    };
+    if let Some(kind) = find::<io::Error>(error).map(io::Error::kind).filter(|kind| TELLING.contains(kind)) {
+        return format!("no answer: {kind}");
+    }
+    if failure.is_io() { "no answer: no connection" } else { "the request could not be sent" }.to_owned()
+}
+
+fn without_credentials(error: &CredentialsError) -> String {
+    let web_identity = find::<AssumeRoleWithWebIdentityError>(error);
+    if let Some(code) = web_identity.and_then(ProvideErrorMetadata::code) {
+        return format!("AssumeRoleWithWebIdentity: {code}");
+    }
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => "no source has any",
+        CredentialsError::ProviderTimedOut(_) => "their source timed out",
+        CredentialsError::InvalidConfiguration(_) => "their configuration is invalid",
+        _ => "their source failed",
+    }
+    .to_owned()
+}
+
+const UNREADABLE: &str = "unusable answer: not in the service's format";
+
+/// Kinds whose names help a reader; the others are called "other error" and the like.
+const TELLING: &[io::ErrorKind] = &[
+    io::ErrorKind::BrokenPipe,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::HostUnreachable,
+    io::ErrorKind::NetworkUnreachable,
+    io::ErrorKind::TimedOut,
+    io::ErrorKind::UnexpectedEof,
+];
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|error| error.downcast_ref::<E>())
+}
+
+/// All causes, for the log. Only for calls without an answer: an answer may hold secrets.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+    use tokio::time;
+
+    use super::*;
+    use crate::{
+        cloud::{
+            iam::Iam,
+            lambda::{Lambda, NewFunction},
+            sdk::{
+                iam::SdkIam,
+                lambda::SdkLambda,
+                replay::{Answer, Replay, lambda_error, query_error},
+            },
+        },
+        engine::failure::Failure,
+    };
+
+    async fn delete_role(answer: Answer) -> Fault {
+        let replay = Replay::new([answer]);
+        SdkIam::new(&replay.config(), replay.clone()).delete_role("r").await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn refusals() {
+        for (status, code, class) in [
+            (400, "Throttling", Class::Throttled),
+            (429, "Whatever", Class::Throttled),
+            (409, "DeleteConflict", Class::Dependency),
+            (409, "EntityAlreadyExists", Class::Conflict),
+            (403, "AccessDenied", Class::Terminal),
+            (500, "ServiceFailure", Class::Transient),
+            (500, "Whatever", Class::Transient),
+            (503, "Whatever", Class::Transient),
+            (502, "Whatever", Class::Terminal),
+            (400, "Whatever", Class::Terminal),
+        ] {
+            let fault = delete_role(query_error(status, code, "Because. (Request ID: 1-2-3)")).await;
+            assert_eq!((fault.code.as_str(), fault.class), (code, class), "{status}");
+            assert_eq!((fault.message.as_str(), fault.operation), ("Because.", "DeleteRole"));
+        }
+    }
+
+    #[tokio::test]
+    async fn refusals_that_are_not_aws_s_own() {
+        for (status, class) in [
+            (429, Class::Throttled),
+            (502, Class::Transient),
+            (503, Class::Transient),
+            (504, Class::Transient),
+            (403, Class::Terminal),
+        ] {
+            let fault = delete_role(Answer::Http(status, None, "<html>no</html>".to_owned())).await;
+            assert_eq!((fault.code.as_str(), fault.class), ("", class), "{status}");
+            assert_eq!(Failure::from(fault).message, format!("DeleteRole: HTTP status {status}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn retry_after_is_passed_on() {
+        for (value, wait) in [("7", Some(7)), ("Wed, 21 Oct 2015 07:28:00 GMT", None)] {
+            let body = r#"{"Type":"User","message":"Rate exceeded","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","__type":"TooManyRequestsException"}"#;
+            let replay = Replay::new([Answer::Http(429, Some(("retry-after", value)), body.to_owned())]);
+            let lambda = SdkLambda::new(&replay.config(), replay.clone());
+            let fault = lambda.delete_function("f").await.unwrap_err();
+            assert_eq!((fault.code.as_str(), fault.class), ("TooManyRequestsException", Class::Throttled));
+            assert_eq!(fault.retry_after, wait.map(Duration::from_secs));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_has_few_words() {
+        for (answer, message) in [
+            (Answer::Nothing, "no answer: timed out"),
+            (Answer::Broken(io::ErrorKind::ConnectionRefused), "no answer: connection refused"),
+            (Answer::Broken(io::ErrorKind::ConnectionReset), "no answer: connection reset"),
+            (Answer::Broken(io::ErrorKind::Other), "no answer: no connection"),
+        ] {
+            let fault = delete_role(answer).await;
+            assert_eq!((fault.code.as_str(), fault.class), ("", Class::Transient));
+            assert_eq!(fault.message, message);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_another_format_is_no_answer() {
+        let replay = Replay::new([Answer::Http(201, None, "certainly".to_owned())]);
+        let new = NewFunction { name: "f".to_owned(), ..NewFunction::default() };
+        let fault = SdkLambda::new(&replay.config(), replay.clone()).create_function(&new).await.unwrap_err();
+        assert_eq!((fault.code.as_str(), fault.class), ("", Class::Transient));
+        assert_eq!(fault.message, "unusable answer: not in the service's format");
+    }
+
+    type Cause = fn() -> CredentialsError;
+
+    #[derive(Debug)]
+    struct Without(Cause);
+
+    impl ProvideCredentials for Without {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let result: provider::Result = Err(self.0());
+            future::ProvideCredentials::ready(result)
+        }
+    }
+
+    #[tokio::test]
+    async fn missing_credentials_are_called_so() {
+        let cases: [(Cause, &str); 4] = [
+            (CredentialsError::not_loaded_no_source, "no AWS credentials: no source has any"),
+            (
+                || CredentialsError::invalid_configuration("/a/path"),
+                "no AWS credentials: their configuration is invalid",
+            ),
+            (|| CredentialsError::provider_error("10.0.0.1 says no"), "no AWS credentials: their source failed"),
+            (
+                || {
+                    let error = aws_smithy_types::error::ErrorMetadata::builder().code("AccessDenied").build();
+                    CredentialsError::provider_error(AssumeRoleWithWebIdentityError::generic(error))
+                },
+                "no AWS credentials: AssumeRoleWithWebIdentity: AccessDenied",
+            ),
+        ];
+        for (error, message) in cases {
+            let replay = Replay::new([]);
+            let config = replay
+                .config()
+                .to_builder()
+                .credentials_provider(SharedCredentialsProvider::new(Without(error)))
+                .build();
+            let fault = SdkIam::new(&config, replay.clone()).delete_role("r").await.unwrap_err();
+            assert_eq!(fault.message, message);
+            assert_eq!(fault.class, Class::Transient);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_outs() {
+        let replay = Replay::always(Answer::Nothing);
+        let lambda = SdkLambda::new(&replay.config(), replay.clone());
+        let began = time::Instant::now();
+        lambda.delete_function("f").await.unwrap_err();
+        assert_eq!(began.elapsed().as_secs(), 20);
+
+        let began = time::Instant::now();
+        lambda.create_function(&NewFunction { name: "f".to_owned(), ..NewFunction::default() }).await.unwrap_err();
+        assert_eq!(began.elapsed().as_secs(), 120);
+
+        let began = time::Instant::now();
+        assert_eq!(replay.attempts(lambda.function("f")).await, 3);
+        assert!((30..60).contains(&began.elapsed().as_secs()), "three attempts of 10 s and short pauses");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_observed_once() {
+        let replay = Replay::new([
+            lambda_error(500, "ServiceException", ""),
+            lambda_error(404, "ResourceNotFoundException", ""),
+            Answer::Broken(io::ErrorKind::ConnectionReset),
+            Answer::Http(204, None, String::new()),
+        ]);
+        let lambda = SdkLambda::new(&replay.config(), replay.clone());
+        assert_eq!(lambda.function("f").await, Ok(None));
+        lambda.delete_function("f").await.unwrap_err();
+        assert_eq!(lambda.delete_function("f").await, Ok(()));
+        assert_eq!(
+            replay.calls(),
+            [
+                (Service::Lambda, "GetFunction", "ResourceNotFoundException".to_owned()),
+                (Service::Lambda, "DeleteFunction", "NoAnswer".to_owned()),
+                (Service::Lambda, "DeleteFunction", "OK".to_owned()),
+            ]
+        );
+    }
+}

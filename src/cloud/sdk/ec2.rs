@@ -1,0 +1,359 @@
+//! The port [`Ec2`] over aws-sdk-ec2.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_ec2::{
+    Client,
+    types::{self, IamInstanceProfileSpecification, ResourceType, TagSpecification, VpcEndpointType},
+};
+
+use crate::cloud::{
+    ec2::{
+        Ec2, Endpoint, EndpointChange, Filter, Instance, NewEndpoint, ProfileAssociation, RouteTable, SecurityGroup,
+        Subnet, Vpc,
+    },
+    fault::{Fault, Service},
+    ownership::Tags,
+};
+
+use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone};
+
+/// The most items that a page of the Describe calls may have. AWS refuses `MaxResults` beside ids, and some calls
+/// return everything at once without it.
+const PAGE: i32 = 1000;
+/// The same for DescribeRouteTables:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html>.
+const ROUTE_TABLE_PAGE: i32 = 100;
+
+/// Codes of <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>; AWS itself uses both
+/// spellings.
+const NO_ENDPOINT: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"];
+const NO_ASSOCIATION: &[&str] = &["InvalidAssociationID.NotFound"];
+
+/// Amazon EC2 in one region.
+pub struct SdkEc2 {
+    reads: Client,
+    writes: Client,
+    caller: Caller,
+}
+
+impl SdkEc2 {
+    /// With the configuration's region and credentials.
+    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
+        Self {
+            reads: Client::new(&call::reads(config)),
+            writes: Client::new(&call::writes(config)),
+            caller: Caller::new(Service::Ec2, observer),
+        }
+    }
+
+    fn associated(
+        &self,
+        operation: &'static str,
+        association: Option<types::IamInstanceProfileAssociation>,
+    ) -> Result<ProfileAssociation, Fault> {
+        association
+            .map(profile_association)
+            .ok_or_else(|| self.caller.unusable(operation, "no instance profile association in it"))
+    }
+}
+
+#[async_trait]
+impl Ec2 for SdkEc2 {
+    async fn endpoints(&self, filters: &[Filter]) -> Result<Vec<Endpoint>, Fault> {
+        let call = self.reads.describe_vpc_endpoints().max_results(PAGE).set_filters(wire_filters(filters));
+        self.caller
+            .pages(
+                "DescribeVpcEndpoints",
+                |token| call.clone().set_next_token(token).send(),
+                |page| (each(page.vpc_endpoints, endpoint), page.next_token),
+            )
+            .await
+    }
+
+    async fn endpoint(&self, id: &str) -> Result<Option<Endpoint>, Fault> {
+        let call = self.reads.describe_vpc_endpoints().vpc_endpoint_ids(id);
+        let answer = unless_gone(self.caller.run("DescribeVpcEndpoints", call.send()).await, NO_ENDPOINT)?;
+        Ok(answer.and_then(|answer| answer.vpc_endpoints?.pop()).map(endpoint))
+    }
+
+    async fn create_endpoint(&self, new: &NewEndpoint) -> Result<Endpoint, Fault> {
+        const OPERATION: &str = "CreateVpcEndpoint";
+        let tags =
+            TagSpecification::builder().resource_type(ResourceType::VpcEndpoint).set_tags(wire_tags(&new.tags)).build();
+        let call = self
+            .writes
+            .create_vpc_endpoint()
+            .client_token(&new.client_token)
+            .vpc_endpoint_type(VpcEndpointType::from(new.endpoint_type.as_str()))
+            .service_name(&new.service_name)
+            .vpc_id(&new.vpc_id)
+            .set_subnet_ids(wire_ids(&new.subnet_ids))
+            .set_security_group_ids(wire_ids(&new.security_group_ids))
+            .set_route_table_ids(wire_ids(&new.route_table_ids))
+            .set_private_dns_enabled(new.private_dns_enabled)
+            .set_policy_document(new.policy.clone())
+            .tag_specifications(tags);
+        let answer = self.caller.run(OPERATION, call.send()).await?;
+        answer.vpc_endpoint.map(endpoint).ok_or_else(|| self.caller.unusable(OPERATION, "no endpoint in it"))
+    }
+
+    async fn modify_endpoint(&self, change: &EndpointChange) -> Result<(), Fault> {
+        let call = self
+            .writes
+            .modify_vpc_endpoint()
+            .vpc_endpoint_id(&change.id)
+            .set_add_subnet_ids(wire_ids(&change.add_subnets))
+            .set_remove_subnet_ids(wire_ids(&change.remove_subnets))
+            .set_add_security_group_ids(wire_ids(&change.add_security_groups))
+            .set_remove_security_group_ids(wire_ids(&change.remove_security_groups))
+            .set_add_route_table_ids(wire_ids(&change.add_route_tables))
+            .set_remove_route_table_ids(wire_ids(&change.remove_route_tables))
+            .set_private_dns_enabled(change.private_dns_enabled)
+            .set_policy_document(change.policy.clone())
+            .set_reset_policy(change.reset_policy.then_some(true));
+        self.caller.run("ModifyVpcEndpoint", call.send()).await.map(drop)
+    }
+
+    async fn delete_endpoint(&self, id: &str) -> Result<(), Fault> {
+        const OPERATION: &str = "DeleteVpcEndpoints";
+        let call = self.writes.delete_vpc_endpoints().vpc_endpoint_ids(id);
+        let result = self.caller.run(OPERATION, call.send()).await.and_then(|answer| {
+            let Some(item) = answer.unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
+            let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
+            let (code, message) = (code.unwrap_or_default(), message.unwrap_or_default());
+            Err(self.caller.refused(OPERATION, &code, &message))
+        });
+        unless_gone(result, NO_ENDPOINT).map(drop)
+    }
+
+    async fn endpoint_services(&self) -> Result<BTreeSet<String>, Fault> {
+        let call = self.reads.describe_vpc_endpoint_services().max_results(PAGE);
+        let names = self.caller.pages(
+            "DescribeVpcEndpointServices",
+            |token| call.clone().set_next_token(token).send(),
+            |page| (page.service_names.unwrap_or_default(), page.next_token),
+        );
+        Ok(names.await?.into_iter().collect())
+    }
+
+    async fn create_tags(&self, id: &str, tags: &Tags) -> Result<(), Fault> {
+        let call = self.writes.create_tags().resources(id).set_tags(wire_tags(tags));
+        self.caller.run("CreateTags", call.send()).await.map(drop)
+    }
+
+    async fn delete_tags(&self, id: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
+        let Some(tags) = unless_empty(keys.iter().map(|key| types::Tag::builder().key(key).build())) else {
+            // AWS would take a call without keys for one that deletes all tags:
+            // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html.
+            return Ok(());
+        };
+        let call = self.writes.delete_tags().resources(id).set_tags(Some(tags));
+        self.caller.run("DeleteTags", call.send()).await.map(drop)
+    }
+
+    async fn vpcs(&self, filters: &[Filter]) -> Result<Vec<Vpc>, Fault> {
+        let call = self.reads.describe_vpcs().max_results(PAGE).set_filters(wire_filters(filters));
+        self.caller
+            .pages(
+                "DescribeVpcs",
+                |token| call.clone().set_next_token(token).send(),
+                |page| (each(page.vpcs, vpc), page.next_token),
+            )
+            .await
+    }
+
+    async fn subnets(&self, filters: &[Filter]) -> Result<Vec<Subnet>, Fault> {
+        let call = self.reads.describe_subnets().max_results(PAGE).set_filters(wire_filters(filters));
+        self.caller
+            .pages(
+                "DescribeSubnets",
+                |token| call.clone().set_next_token(token).send(),
+                |page| (each(page.subnets, subnet), page.next_token),
+            )
+            .await
+    }
+
+    async fn security_groups(&self, filters: &[Filter]) -> Result<Vec<SecurityGroup>, Fault> {
+        let call = self.reads.describe_security_groups().max_results(PAGE).set_filters(wire_filters(filters));
+        self.caller
+            .pages(
+                "DescribeSecurityGroups",
+                |token| call.clone().set_next_token(token).send(),
+                |page| (each(page.security_groups, security_group), page.next_token),
+            )
+            .await
+    }
+
+    async fn route_tables(&self, filters: &[Filter]) -> Result<Vec<RouteTable>, Fault> {
+        let call = self.reads.describe_route_tables().max_results(ROUTE_TABLE_PAGE).set_filters(wire_filters(filters));
+        self.caller
+            .pages(
+                "DescribeRouteTables",
+                |token| call.clone().set_next_token(token).send(),
+                |page| (each(page.route_tables, route_table), page.next_token),
+            )
+            .await
+    }
+
+    async fn instances(&self, filters: &[Filter]) -> Result<Vec<Instance>, Fault> {
+        let call = self.reads.describe_instances().max_results(PAGE).set_filters(wire_filters(filters));
+        let reservations = self.caller.pages(
+            "DescribeInstances",
+            |token| call.clone().set_next_token(token).send(),
+            |page| (each(page.reservations, |reservation| each(reservation.instances, instance)), page.next_token),
+        );
+        Ok(reservations.await?.into_iter().flatten().collect())
+    }
+
+    async fn profile_associations(&self, filters: &[Filter]) -> Result<Vec<ProfileAssociation>, Fault> {
+        let call = self
+            .reads
+            .describe_iam_instance_profile_associations()
+            .max_results(PAGE)
+            .set_filters(wire_filters(filters));
+        self.caller
+            .pages(
+                "DescribeIamInstanceProfileAssociations",
+                |token| call.clone().set_next_token(token).send(),
+                |page| (each(page.iam_instance_profile_associations, profile_association), page.next_token),
+            )
+            .await
+    }
+
+    async fn associate_profile(&self, instance_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
+        const OPERATION: &str = "AssociateIamInstanceProfile";
+        let call = self
+            .writes
+            .associate_iam_instance_profile()
+            .instance_id(instance_id)
+            .iam_instance_profile(profile(profile_arn));
+        let answer = self.caller.run(OPERATION, call.send()).await?;
+        self.associated(OPERATION, answer.iam_instance_profile_association)
+    }
+
+    async fn replace_profile(&self, association_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
+        const OPERATION: &str = "ReplaceIamInstanceProfileAssociation";
+        let call = self
+            .writes
+            .replace_iam_instance_profile_association()
+            .association_id(association_id)
+            .iam_instance_profile(profile(profile_arn));
+        let answer = self.caller.run(OPERATION, call.send()).await?;
+        self.associated(OPERATION, answer.iam_instance_profile_association)
+    }
+
+    async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault> {
+        let call = self.writes.disassociate_iam_instance_profile().association_id(association_id);
+        let result = self.caller.run("DisassociateIamInstanceProfile", call.send()).await;
+        unless_gone(result, NO_ASSOCIATION).map(drop)
+    }
+}
+
+fn wire_filters(filters: &[Filter]) -> Option<Vec<types::Filter>> {
+    unless_empty(
+        filters
+            .iter()
+            .map(|filter| types::Filter::builder().name(&filter.name).set_values(Some(filter.values.clone())).build()),
+    )
+}
+
+fn wire_tags(tags: &Tags) -> Option<Vec<types::Tag>> {
+    unless_empty(tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()))
+}
+
+fn wire_ids(ids: &BTreeSet<String>) -> Option<Vec<String>> {
+    unless_empty(ids.iter().cloned())
+}
+
+fn profile(arn: &str) -> IamInstanceProfileSpecification {
+    IamInstanceProfileSpecification::builder().arn(arn).build()
+}
+
+fn endpoint(from: types::VpcEndpoint) -> Endpoint {
+    Endpoint {
+        id: from.vpc_endpoint_id.unwrap_or_default(),
+        endpoint_type: from.vpc_endpoint_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        state: from.state.map(|state| normal_state(state.as_str())).unwrap_or_default(),
+        service_name: from.service_name.unwrap_or_default(),
+        vpc_id: from.vpc_id.unwrap_or_default(),
+        subnet_ids: set(from.subnet_ids),
+        security_group_ids: from.groups.into_iter().flatten().filter_map(|group| group.group_id).collect(),
+        route_table_ids: set(from.route_table_ids),
+        private_dns_enabled: from.private_dns_enabled.unwrap_or_default(),
+        policy: from.policy_document,
+        dns_names: from.dns_entries.into_iter().flatten().filter_map(|entry| entry.dns_name).collect(),
+        network_interface_ids: set(from.network_interface_ids),
+        tags: tags(from.tags),
+        last_error: from.last_error.map(last_error).or(from.failure_reason),
+    }
+}
+
+/// AWS documents `PendingAcceptance` and sends `pendingAcceptance`.
+fn normal_state(state: &str) -> String {
+    state.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+fn last_error(from: types::LastError) -> String {
+    [from.code, from.message].into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+fn vpc(from: types::Vpc) -> Vpc {
+    Vpc { id: from.vpc_id.unwrap_or_default(), tags: tags(from.tags) }
+}
+
+fn subnet(from: types::Subnet) -> Subnet {
+    Subnet {
+        id: from.subnet_id.unwrap_or_default(),
+        vpc_id: from.vpc_id.unwrap_or_default(),
+        zone: from.availability_zone.unwrap_or_default(),
+        tags: tags(from.tags),
+    }
+}
+
+fn security_group(from: types::SecurityGroup) -> SecurityGroup {
+    SecurityGroup {
+        id: from.group_id.unwrap_or_default(),
+        name: from.group_name.unwrap_or_default(),
+        vpc_id: from.vpc_id.unwrap_or_default(),
+        tags: tags(from.tags),
+    }
+}
+
+fn route_table(from: types::RouteTable) -> RouteTable {
+    RouteTable {
+        id: from.route_table_id.unwrap_or_default(),
+        vpc_id: from.vpc_id.unwrap_or_default(),
+        tags: tags(from.tags),
+    }
+}
+
+fn instance(from: types::Instance) -> Instance {
+    Instance {
+        id: from.instance_id.unwrap_or_default(),
+        state: from.state.and_then(|state| state.name).map(|name| name.as_str().to_owned()).unwrap_or_default(),
+        tags: tags(from.tags),
+    }
+}
+
+fn profile_association(from: types::IamInstanceProfileAssociation) -> ProfileAssociation {
+    ProfileAssociation {
+        id: from.association_id.unwrap_or_default(),
+        instance_id: from.instance_id.unwrap_or_default(),
+        profile_arn: from.iam_instance_profile.and_then(|profile| profile.arn).unwrap_or_default(),
+        state: from.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+    }
+}
+
+fn tags(from: Option<Vec<types::Tag>>) -> Tags {
+    from.into_iter().flatten().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+}
+
+fn set(from: Option<Vec<String>>) -> BTreeSet<String> {
+    from.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! One kind's controller: watch, wake, sweep. Its own status writes wake nobody.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt, future};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        Controller, WatchStreamExt,
+        controller::{self, Action},
+        reflector::{self, ObjectRef, Store},
+        watcher,
+    },
+};
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{
+    contract::{FINALIZER, PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION},
+    kind::Kind,
+    reconcile::{Engine, Outcome},
+    references::Reference,
+    requeue, status,
+    wake::Wakes,
+};
+
+/// What a controller tells of its work.
+pub trait Observer: Send + Sync + 'static {
+    /// A pass ended.
+    fn passed(&self, kind: &str, outcome: Outcome, seconds: f64);
+    /// How many objects of the kind can't be decoded now.
+    fn undecodable(&self, kind: &str, objects: usize);
+    /// A sweep ended.
+    fn swept(&self, kind: &str, success: bool, woken: usize);
+    /// The first list of the kind is complete.
+    fn synced(&self, kind: &str);
+}
+
+/// Settings of a controller.
+#[derive(Clone, Copy, Debug)]
+pub struct ControllerSettings {
+    /// Passes at the same time.
+    pub concurrency: u16,
+    /// Time between two sweeps.
+    pub resync_interval: Duration,
+}
+
+type Guarded<K> = DeserializeGuard<K>;
+
+/// Runs one kind until `stop`; passes under way are finished.
+pub async fn run<K: Kind>(
+    client: Client,
+    engine: Arc<Engine<K>>,
+    wakes: Arc<Wakes>,
+    observer: Arc<dyn Observer>,
+    settings: ControllerSettings,
+    stop: CancellationToken,
+) {
+    let kind = K::kind(&());
+    let (reader, writer) = reflector::store::<Guarded<K>>();
+    let woken = UnboundedReceiverStream::new(wakes.subscribe(&kind))
+        .map(|target| ObjectRef::<Guarded<K>>::new(&target.name).within(&target.namespace));
+    let watch = watcher(Api::<Guarded<K>>::all(client), watcher::Config::default())
+        .default_backoff()
+        .modify(|object| {
+            if let Ok(object) = &mut object.0 {
+                object.managed_fields_mut().clear();
+            }
+        })
+        .reflect(writer);
+    let changes = changes(watch, engine.clone(), wakes.clone(), observer.clone());
+    let sweeps =
+        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, observer.clone(), settings, stop.clone()));
+    Controller::for_stream(changes, reader)
+        .with_config(controller::Config::default().concurrency(settings.concurrency))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .run(reconcile::<K>, |_, _, _| Action::await_change(), Arc::new((engine, observer)))
+        .for_each(|_| future::ready(()))
+        .await;
+    sweeps.abort();
+    info!(%kind, "controller stopped");
+}
+
+type Context<K> = (Arc<Engine<K>>, Arc<dyn Observer>);
+
+async fn reconcile<K: Kind>(
+    object: Arc<Guarded<K>>,
+    context: Arc<Context<K>>,
+) -> Result<Action, std::convert::Infallible> {
+    let (engine, observer) = &*context;
+    let started = Instant::now();
+    let pass = engine.pass(&object.namespace().unwrap_or_default(), &object.name_any()).await;
+    observer.passed(&K::kind(&()), pass.outcome, started.elapsed().as_secs_f64());
+    Ok(pass.requeue_after.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// The watch as a stream of objects that need a pass; keeps the reference index beside it.
+fn changes<K: Kind>(
+    watch: impl Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send + 'static,
+    engine: Arc<Engine<K>>,
+    wakes: Arc<Wakes>,
+    observer: Arc<dyn Observer>,
+) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static {
+    let filter = Arc::new(Filter::<K>::new(engine, observer));
+    watch.filter_map(move |event| {
+        let changed = match event {
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                let names = object.0.as_ref().map(K::references).unwrap_or_default();
+                wakes.seen(&reference(&object), names);
+                filter.needs_pass(&object).then_some(Ok(object))
+            }
+            Ok(watcher::Event::Delete(object)) => {
+                wakes.gone(&reference(&object));
+                filter.forget(&object);
+                None
+            }
+            Ok(watcher::Event::Init) => None,
+            Ok(watcher::Event::InitDone) => {
+                filter.observer.synced(&K::kind(&()));
+                None
+            }
+            Err(error) => {
+                warn!(kind = %K::kind(&()), %error, "watch failed; it is begun anew");
+                Some(Err(error))
+            }
+        };
+        future::ready(changed)
+    })
+}
+
+fn reference<K: Kind>(object: &Guarded<K>) -> Reference {
+    Reference::to::<K>(&object.namespace().unwrap_or_default(), &object.name_any())
+}
+
+/// Tells changes that matter (spec, deletion, finalizers, our annotations, a status that is not what we
+/// wrote last) from those that don't.
+struct Filter<K: Kind> {
+    engine: Arc<Engine<K>>,
+    observer: Arc<dyn Observer>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    triggers: HashMap<String, Trigger>,
+    undecodable: HashSet<String>,
+}
+
+impl<K: Kind> Filter<K> {
+    fn new(engine: Arc<Engine<K>>, observer: Arc<dyn Observer>) -> Self {
+        Self { engine, observer, seen: Mutex::default() }
+    }
+
+    fn needs_pass(&self, object: &Guarded<K>) -> bool {
+        let uid = object.uid().unwrap_or_default();
+        self.note_decoding(object, &uid);
+        let trigger = Trigger::of(object.meta());
+        let previous = self.seen.lock().unwrap_or_else(PoisonError::into_inner).triggers.insert(uid.clone(), trigger);
+        previous.is_none_or(|previous| trigger.matters_after(previous)) || !self.has_own_status(object, &uid)
+    }
+
+    fn has_own_status(&self, object: &Guarded<K>, uid: &str) -> bool {
+        object.0.as_ref().is_ok_and(|object| {
+            let status = serde_json::to_value(object.status()).unwrap_or(Value::Null);
+            self.engine.memory.is_own_status(uid, status::digest(&status))
+        })
+    }
+
+    fn note_decoding(&self, object: &Guarded<K>, uid: &str) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = match &object.0 {
+            Ok(_) => seen.undecodable.remove(uid),
+            Err(invalid) => {
+                warn!(kind = %K::kind(&()), object = %reference(object).name, error = %invalid.error, "object can't be decoded");
+                seen.undecodable.insert(uid.to_owned())
+            }
+        };
+        if changed {
+            self.observer.undecodable(&K::kind(&()), seen.undecodable.len());
+        }
+    }
+
+    fn forget(&self, object: &Guarded<K>) {
+        let uid = object.uid().unwrap_or_default();
+        self.engine.memory.forget(&uid);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.triggers.remove(&uid);
+        if seen.undecodable.remove(&uid) {
+            self.observer.undecodable(&K::kind(&()), seen.undecodable.len());
+        }
+    }
+}
+
+/// What in the metadata a pass depends on.
+#[derive(Clone, Copy)]
+struct Trigger {
+    digest: u64,
+    has_finalizer: bool,
+}
+
+impl Trigger {
+    fn of(meta: &kube::core::ObjectMeta) -> Self {
+        let mut hasher = DefaultHasher::new();
+        meta.generation.hash(&mut hasher);
+        meta.deletion_timestamp.is_some().hash(&mut hasher);
+        for key in [PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION] {
+            meta.annotations.as_ref().and_then(|annotations| annotations.get(key)).hash(&mut hasher);
+        }
+        let has_finalizer = meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
+        Self { digest: hasher.finish(), has_finalizer }
+    }
+
+    /// Our own setting of the finalizer wakes nobody; its loss does.
+    fn matters_after(self, previous: Self) -> bool {
+        self.digest != previous.digest || (previous.has_finalizer && !self.has_finalizer)
+    }
+}
+
+/// One paged look at AWS for all objects, again and again; wakes those that differ from what they last
+/// converged to.
+async fn sweep_forever<K: Kind>(
+    store: Store<Guarded<K>>,
+    engine: Arc<Engine<K>>,
+    wakes: Arc<Wakes>,
+    observer: Arc<dyn Observer>,
+    settings: ControllerSettings,
+    stop: CancellationToken,
+) {
+    loop {
+        let pause = requeue::period(settings.resync_interval, rand::random());
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+        let objects = resting::<K>(&store);
+        if objects.is_empty() {
+            continue;
+        }
+        let began = Instant::now();
+        match K::sweep(&engine.world, &objects).await {
+            Ok(seen) => {
+                let differing: Vec<_> = objects
+                    .iter()
+                    .filter(|object| {
+                        let uid = object.uid().unwrap_or_default();
+                        engine.memory.differs(&uid, began, seen.get(&uid).copied())
+                    })
+                    .collect();
+                debug!(kind = %K::kind(&()), objects = objects.len(), differing = differing.len(), "swept");
+                for object in &differing {
+                    wakes.wake(&Reference::to::<K>(&object.namespace().unwrap_or_default(), &object.name_any()));
+                }
+                observer.swept(&K::kind(&()), true, differing.len());
+            }
+            Err(failure) => {
+                warn!(kind = %K::kind(&()), %failure, "sweep failed; the next one is due in its time");
+                observer.swept(&K::kind(&()), false, 0);
+            }
+        }
+    }
+}
+
+/// The objects that a sweep looks at.
+fn resting<K: Kind>(store: &Store<Guarded<K>>) -> Vec<Arc<K>> {
+    store
+        .state()
+        .iter()
+        .filter_map(|object| object.0.as_ref().ok())
+        .filter(|object| object.meta().deletion_timestamp.is_none())
+        .filter(|object| object.annotations().get(PAUSED_ANNOTATION).is_none_or(|paused| paused != "true"))
+        .map(|object| Arc::new(object.clone()))
+        .collect()
+}
+
+/// Watches a type that is not ours but that objects refer to, by metadata alone.
+pub async fn watch_referenced<T>(client: Client, wakes: Arc<Wakes>, stop: CancellationToken)
+where
+    T: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
+    let metadata = Api::<PartialObjectMeta<T>>::all(client);
+    watcher(metadata, watcher::Config::default())
+        .default_backoff()
+        .take_until(stop.cancelled_owned())
+        .for_each(|event| {
+            match event {
+                Ok(
+                    watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object),
+                ) => {
+                    let reference = Reference::to::<T>(&object.namespace().unwrap_or_default(), &object.name_any());
+                    wakes.changed(&reference);
+                }
+                Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
+                Err(error) => warn!(kind = %T::kind(&()), %error, "watch failed; it is begun anew"),
+            }
+            future::ready(())
+        })
+        .await;
+}

@@ -1,0 +1,296 @@
+//! What the engine remembers of each object between passes. All of it may be lost at any time: it saves
+//! calls and smooths over AWS's eventual consistency, and nothing relies on it for correctness.
+
+use std::{collections::HashMap, sync::Mutex, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    failure::{Class, Failure},
+    kind::Step,
+};
+
+/// What is remembered of one object.
+#[derive(Debug)]
+struct Entry<S> {
+    /// Steps that AWS answered with success and whose effect no read has shown yet.
+    unseen: Vec<(S, Instant)>,
+    last_write: Option<Instant>,
+    absent_since: Option<Instant>,
+    failures: u32,
+    failing_since: Option<Instant>,
+    code: Option<(String, Instant)>,
+    waits: u32,
+    waiting_for: Option<String>,
+    rest: Rest,
+    last_status: Option<u64>,
+}
+
+/// How an object rests after its last pass, which decides whether a sweep wakes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// A pass is due by timer or by watch.
+    #[default]
+    Busy,
+    /// Converged, with this fingerprint.
+    Converged(u64),
+    /// Refused or waiting for the world: each sweep wakes it.
+    Blocked,
+}
+
+impl<S> Default for Entry<S> {
+    fn default() -> Self {
+        Self {
+            unseen: Vec::new(),
+            last_write: None,
+            absent_since: None,
+            failures: 0,
+            failing_since: None,
+            code: None,
+            waits: 0,
+            waiting_for: None,
+            rest: Rest::Busy,
+            last_status: None,
+        }
+    }
+}
+
+/// What a pass wants to know of earlier ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recollection {
+    /// See [`super::kind::Subject::settled`].
+    pub settled: bool,
+    /// See [`super::kind::Subject::absent_for`].
+    pub absent_for: Duration,
+    /// See [`super::kind::Subject::failing_with`].
+    pub failing_with: Option<(String, Duration)>,
+}
+
+/// The memory of one kind's engine, by uid.
+pub struct Memory<S> {
+    started: Instant,
+    window: Duration,
+    entries: Mutex<HashMap<String, Entry<S>>>,
+}
+
+impl<S: Step> Memory<S> {
+    /// An empty memory. For `window` after a write AWS may still show what was before.
+    pub fn new(window: Duration) -> Self {
+        Self { started: Instant::now(), window, entries: Mutex::default() }
+    }
+
+    fn with<T>(&self, uid: &str, f: impl FnOnce(&mut Entry<S>) -> T) -> T {
+        let mut entries = self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        f(entries.entry(uid.to_owned()).or_default())
+    }
+
+    /// Forgets an object.
+    pub fn forget(&self, uid: &str) {
+        self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(uid);
+    }
+
+    /// What a pass wants to know.
+    pub fn recall(&self, uid: &str) -> Recollection {
+        let now = Instant::now();
+        self.with(uid, |entry| Recollection {
+            settled: now.duration_since(entry.last_write.unwrap_or(self.started).max(self.started)) >= self.window,
+            absent_for: entry.absent_since.map(|since| now.duration_since(since)).unwrap_or_default(),
+            failing_with: entry.code.as_ref().map(|(code, since)| (code.clone(), now.duration_since(*since))),
+        })
+    }
+
+    /// Notes what a direct observation said about existence.
+    pub fn observed(&self, uid: &str, absent: bool) {
+        self.with(uid, |entry| {
+            entry.absent_since = absent.then(|| entry.absent_since.unwrap_or_else(Instant::now));
+        });
+    }
+
+    /// Notes a step that AWS answered with success.
+    pub fn applied(&self, uid: &str, step: S) {
+        let now = Instant::now();
+        self.with(uid, |entry| {
+            entry.last_write = Some(now);
+            entry.unseen.push((step, now));
+        });
+    }
+
+    /// Notes a write whose outcome is unknown or refused: reads may be behind all the same.
+    pub fn attempted(&self, uid: &str) {
+        self.with(uid, |entry| entry.last_write = Some(Instant::now()));
+    }
+
+    /// Which of the planned steps AWS has answered already, within the window, without showing it yet. Steps
+    /// no longer planned have been seen in effect and are forgotten, so that later drift is repaired at once.
+    pub fn unseen(&self, uid: &str, planned: &[S]) -> Option<S> {
+        let window = self.window;
+        self.with(uid, |entry| {
+            entry.unseen.retain(|(step, at)| at.elapsed() < window && planned.contains(step));
+            entry.unseen.first().map(|(step, _)| step.clone())
+        })
+    }
+
+    /// Notes a failed pass; returns how many failed before it in a row, and since when.
+    pub fn failed(&self, uid: &str, failure: &Failure) -> (u32, Duration) {
+        let now = Instant::now();
+        self.with(uid, |entry| {
+            let before = entry.failures;
+            entry.failures = entry.failures.saturating_add(1);
+            let since = *entry.failing_since.get_or_insert(now);
+            entry.code = failure.code.as_ref().map(|code| match entry.code.take() {
+                Some((old, since)) if &old == code => (old, since),
+                _ => (code.clone(), now),
+            });
+            entry.rest = if failure.class == Class::Terminal { Rest::Blocked } else { Rest::Busy };
+            (before, now.duration_since(since))
+        })
+    }
+
+    /// Notes a pass that waits for `what`; returns how many waited for the same before it in a row.
+    pub fn waited(&self, uid: &str, what: &str) -> u32 {
+        self.with(uid, |entry| {
+            entry.forget_failures();
+            if entry.waiting_for.as_deref() != Some(what) {
+                entry.waiting_for = Some(what.to_owned());
+                entry.waits = 0;
+            }
+            let before = entry.waits;
+            entry.waits = entry.waits.saturating_add(1);
+            entry.rest = Rest::Busy;
+            before
+        })
+    }
+
+    /// Notes how the object rests after a pass that did not fail.
+    pub fn rests(&self, uid: &str, rest: Rest) {
+        self.with(uid, |entry| {
+            entry.forget_failures();
+            entry.waits = 0;
+            entry.waiting_for = None;
+            entry.rest = rest;
+        });
+    }
+
+    /// Whether a sweep that began at `began` and saw this fingerprint (or nothing) should wake the object.
+    /// What was read before the object's last write says nothing about it.
+    pub fn differs(&self, uid: &str, began: Instant, seen: Option<u64>) -> bool {
+        self.with(uid, |entry| match entry.rest {
+            Rest::Busy => false,
+            Rest::Blocked => true,
+            Rest::Converged(fingerprint) => {
+                seen != Some(fingerprint) && entry.last_write.is_none_or(|write| write < began)
+            }
+        })
+    }
+
+    /// Notes the digest of the status that is about to be written.
+    pub fn writes_status(&self, uid: &str, digest: u64) {
+        self.with(uid, |entry| entry.last_status = Some(digest));
+    }
+
+    /// Whether this digest is that of the status last written, or nothing was written yet.
+    pub fn is_own_status(&self, uid: &str, digest: u64) -> bool {
+        self.with(uid, |entry| entry.last_status.is_none_or(|last| last == digest))
+    }
+}
+
+impl<S> Entry<S> {
+    fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.failing_since = None;
+        self.code = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Do(&'static str);
+
+    impl fmt::Display for Do {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Step for Do {
+        fn reason(&self) -> &'static str {
+            "Done"
+        }
+    }
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_is_not_repeated_before_its_effect_shows_or_the_window_ends() {
+        let memory = Memory::new(WINDOW);
+        memory.applied("u", Do("create"));
+        assert_eq!(memory.unseen("u", &[Do("create")]), Some(Do("create")));
+        tokio::time::advance(WINDOW).await;
+        assert_eq!(memory.unseen("u", &[Do("create")]), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drift_after_the_effect_was_seen_is_repaired_at_once() {
+        let memory = Memory::new(WINDOW);
+        memory.applied("u", Do("attach"));
+        assert_eq!(memory.unseen("u", &[]), None);
+        assert_eq!(memory.unseen("u", &[Do("attach")]), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settled_counts_from_the_last_write_and_from_the_start_of_the_process() {
+        let memory = Memory::<Do>::new(WINDOW);
+        assert!(!memory.recall("u").settled);
+        tokio::time::advance(WINDOW).await;
+        assert!(memory.recall("u").settled);
+        memory.attempted("u");
+        assert!(!memory.recall("u").settled);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn absence_counts_without_a_break() {
+        let memory = Memory::<Do>::new(WINDOW);
+        let second = Duration::from_secs(1);
+        memory.observed("u", true);
+        tokio::time::advance(second).await;
+        memory.observed("u", true);
+        assert_eq!(memory.recall("u").absent_for, second);
+        memory.observed("u", false);
+        memory.observed("u", true);
+        assert_eq!(memory.recall("u").absent_for, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_older_than_the_last_write_says_nothing() {
+        let memory = Memory::<Do>::new(WINDOW);
+        let began = Instant::now();
+        memory.rests("u", Rest::Converged(7));
+        assert!(!memory.differs("u", began, Some(7)));
+        assert!(memory.differs("u", began, Some(8)));
+        assert!(memory.differs("u", began, None));
+        memory.attempted("u");
+        assert!(!memory.differs("u", began, Some(8)));
+        memory.rests("v", Rest::Blocked);
+        assert!(memory.differs("v", began, None));
+        assert!(!memory.differs("unknown", began, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_and_waits_are_counted_in_a_row() {
+        let memory = Memory::<Do>::new(WINDOW);
+        let failure = Failure { code: Some("X".into()), ..Failure::new(Class::Transient, "R", "m") };
+        assert_eq!(memory.failed("u", &failure).0, 0);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(memory.failed("u", &failure), (1, Duration::from_secs(3)));
+        assert_eq!(memory.recall("u").failing_with, Some(("X".into(), Duration::from_secs(3))));
+        assert_eq!(memory.waited("u", "a"), 0);
+        assert_eq!(memory.recall("u").failing_with, None);
+        assert_eq!(memory.waited("u", "a"), 1);
+        assert_eq!(memory.waited("u", "b"), 0);
+    }
+}

@@ -1,0 +1,447 @@
+//! One pass over one object: `finalizer -> connect -> resolve -> desired -> (observe -> plan -> apply)* ->
+//! report -> one status write`. Deletion skips resolve and desired, so that it goes through when what the
+//! spec refers to is gone already.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{
+    conditions::{self, Standing},
+    contract::{DeletionPolicy, ManagementPolicy, PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION},
+    failure::{Class, Failure},
+    finalizer,
+    kind::{Kind, KindStatus, Plan, Step, Subject},
+    memory::{Memory, Rest},
+    objects::{Event, Events, Objects},
+    requeue, status,
+};
+
+/// Observations in one pass; a plan that needs more goes on in the next.
+const ROUNDS: usize = 8;
+/// An object that has failed for this long without a break is no longer just "working".
+const FAILING_AFTER: Duration = Duration::from_secs(120);
+/// How soon a pass is repeated that saw the object change under it.
+const SUPERSEDED: Duration = Duration::from_millis(200);
+
+/// Settings of an engine.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineSettings {
+    /// For how long after a write AWS may still show what was before.
+    pub consistency_window: Duration,
+    /// A pass starts no further step after this time.
+    pub pass_deadline: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { consistency_window: Duration::from_secs(60), pass_deadline: Duration::from_secs(300) }
+    }
+}
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// AWS holds what the spec says.
+    Converged,
+    /// Something is under way.
+    Waiting,
+    /// Only a change of the spec or of the world helps.
+    Refused,
+    /// A step failed and will be tried again.
+    Failed,
+    /// In plan mode, with steps left.
+    Planned,
+    /// The object is paused.
+    Paused,
+    /// The object changed during the pass, which starts anew.
+    Superseded,
+    /// The object can't be decoded.
+    Undecodable,
+    /// There is no object, or nothing left to do for it.
+    Gone,
+}
+
+/// The result of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When to make the next one; absent when only a wake-up should.
+    pub requeue_after: Option<Duration>,
+}
+
+/// Why the work of a pass stopped, before it becomes a [`Pass`] and a status.
+enum Stop {
+    Converged { message: String, fingerprint: u64 },
+    Wait { reason: String, message: String, after: Duration },
+    Refuse { reason: String, message: String },
+    Planned,
+    Superseded,
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        match failure.class {
+            Class::Terminal => Self::Refuse { reason: failure.reason, message: failure.message },
+            _ => Self::Failed(failure),
+        }
+    }
+}
+
+/// The engine of one kind.
+pub struct Engine<K: Kind> {
+    /// Everything outside the cluster.
+    pub world: Arc<K::World>,
+    /// What is remembered between passes.
+    pub memory: Memory<K::Step>,
+    objects: Arc<dyn Objects>,
+    events: Arc<dyn Events>,
+    settings: EngineSettings,
+}
+
+impl<K: Kind> Engine<K> {
+    /// An engine that remembers nothing.
+    pub fn new(
+        world: Arc<K::World>,
+        objects: Arc<dyn Objects>,
+        events: Arc<dyn Events>,
+        settings: EngineSettings,
+    ) -> Self {
+        Self { world, memory: Memory::new(settings.consistency_window), objects, events, settings }
+    }
+
+    /// One pass over the object of this name. Never fails: every failure is an outcome.
+    pub async fn pass(&self, namespace: &str, name: &str) -> Pass {
+        let live = match self.objects.get(namespace, name).await {
+            Ok(Some(live)) => live,
+            Ok(None) => return Pass { outcome: Outcome::Gone, requeue_after: None },
+            Err(failure) => return self.kubernetes_failed(&failure),
+        };
+        let (subject, decoding) = self.subject(&live);
+        if annotation(&live, PAUSED_ANNOTATION) == Some("true") {
+            return self.paused(&live, &subject).await;
+        }
+        match (subject.deleting, decoding) {
+            (true, _) => self.delete_pass(live, subject).await,
+            (false, Ok(object)) => self.manage_pass(live, subject, &object).await,
+            (false, Err(error)) => {
+                warn!(kind = %K::kind(&()), object = %subject.key(), %error, "object can't be decoded; it is left alone");
+                Pass { outcome: Outcome::Undecodable, requeue_after: None }
+            }
+        }
+    }
+
+    async fn paused(&self, live: &Value, subject: &Subject<K>) -> Pass {
+        self.memory.rests(&subject.uid, Rest::Busy);
+        if subject.deleting {
+            let note = format!("deletion waits: the annotation {PAUSED_ANNOTATION} is \"true\"");
+            self.publish(live, Event { warning: true, reason: "Paused".into(), action: "Delete".into(), note }).await;
+        }
+        Pass { outcome: Outcome::Paused, requeue_after: None }
+    }
+
+    fn subject(&self, live: &Value) -> (Subject<K>, Result<Arc<K>, serde_json::Error>) {
+        let text = |field: &str| live["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let decoding = serde_json::from_value::<K>(live.clone()).map(Arc::new);
+        let uid = text("uid");
+        let recollection = self.memory.recall(&uid);
+        let subject = Subject {
+            namespace: text("namespace"),
+            name: text("name"),
+            uid,
+            object: decoding.as_ref().ok().cloned(),
+            status: serde_json::from_value(live["status"].clone()).unwrap_or_default(),
+            deleting: live["metadata"]["deletionTimestamp"].is_string(),
+            settled: recollection.settled,
+            absent_for: recollection.absent_for,
+            failing_with: recollection.failing_with,
+        };
+        (subject, decoding)
+    }
+
+    async fn manage_pass(&self, live: Value, mut subject: Subject<K>, object: &K) -> Pass {
+        let live = match finalizer::ensure(&*self.objects, live).await {
+            Ok(live) => live,
+            Err(failure) => return self.kubernetes_failed(&failure),
+        };
+        let stop = self.manage(&live, &mut subject, object).await;
+        self.finish(&live, subject, stop).await
+    }
+
+    async fn manage(&self, live: &Value, subject: &mut Subject<K>, object: &K) -> Stop {
+        self.try_manage(live, subject, object).await.unwrap_or_else(Stop::from)
+    }
+
+    async fn try_manage(&self, live: &Value, subject: &mut Subject<K>, object: &K) -> Result<Stop, Failure> {
+        let started = Instant::now();
+        let cloud = K::connect(&self.world, subject).await?;
+        let resolved = K::resolve(&cloud, subject, object).await?;
+        let desired = K::desired(&cloud, subject, object, resolved)?;
+        let mut confirmed = false;
+        for _ in 0..ROUNDS {
+            let observed = self.observe(&cloud, subject).await?;
+            K::report(&cloud, Some(&desired), observed.as_ref(), &mut subject.status);
+            let steps = match (K::plan(subject, &desired, observed.as_ref()), observed) {
+                (Plan::Converged, Some(observed)) => {
+                    return Ok(Stop::Converged {
+                        message: K::summary(&observed),
+                        fingerprint: K::fingerprint(&desired, &observed),
+                    });
+                }
+                (Plan::Converged, None) => {
+                    return Ok(Stop::Converged { message: "nothing to do".to_owned(), fingerprint: 0 });
+                }
+                (Plan::Wait { reason, message, after }, _) => {
+                    return Ok(Stop::Wait { reason: reason.to_owned(), message, after });
+                }
+                (Plan::Refuse { reason, message }, _) => {
+                    return Ok(Stop::Refuse { reason: reason.to_owned(), message });
+                }
+                (Plan::Act(steps), _) => steps,
+            };
+            if subject.management_policy() == ManagementPolicy::Plan {
+                subject.status.common_mut().plan = steps.iter().take(64).map(ToString::to_string).collect();
+                return Ok(Stop::Planned);
+            }
+            if let Some(stop) = self.act(&cloud, live, subject, &steps, started, &mut confirmed).await? {
+                return Ok(stop);
+            }
+        }
+        Ok(progressing("more steps follow"))
+    }
+
+    async fn delete_pass(&self, live: Value, mut subject: Subject<K>) -> Pass {
+        if !finalizer::present(&live) {
+            self.memory.forget(&subject.uid);
+            return Pass { outcome: Outcome::Gone, requeue_after: None };
+        }
+        let stop = if keeps_aws_object(&live) {
+            Stop::Converged { message: String::new(), fingerprint: 0 }
+        } else {
+            self.delete(&live, &mut subject).await.unwrap_or_else(Stop::from)
+        };
+        if !matches!(stop, Stop::Converged { .. }) {
+            return self.finish(&live, subject, stop).await;
+        }
+        match finalizer::remove(&*self.objects, &live).await {
+            Ok(()) => {
+                info!(kind = %K::kind(&()), object = %subject.key(), "finalizer removed");
+                self.memory.forget(&subject.uid);
+                Pass { outcome: Outcome::Gone, requeue_after: None }
+            }
+            Err(failure) => self.kubernetes_failed(&failure),
+        }
+    }
+
+    async fn delete(&self, live: &Value, subject: &mut Subject<K>) -> Result<Stop, Failure> {
+        let started = Instant::now();
+        let cloud = K::connect(&self.world, subject).await?;
+        let mut confirmed = false;
+        for _ in 0..ROUNDS {
+            let observed = self.observe(&cloud, subject).await?;
+            K::report(&cloud, None, observed.as_ref(), &mut subject.status);
+            let steps = match K::plan_delete(&cloud, subject, observed.as_ref()) {
+                Plan::Converged => return Ok(Stop::Converged { message: String::new(), fingerprint: 0 }),
+                Plan::Wait { reason, message, after } => {
+                    return Ok(Stop::Wait { reason: reason.to_owned(), message, after });
+                }
+                Plan::Refuse { reason, message } => return Ok(Stop::Refuse { reason: reason.to_owned(), message }),
+                Plan::Act(steps) => steps,
+            };
+            if let Some(stop) = self.act(&cloud, live, subject, &steps, started, &mut confirmed).await? {
+                return Ok(stop);
+            }
+        }
+        Ok(progressing("more steps follow"))
+    }
+
+    async fn observe(&self, cloud: &K::Cloud, subject: &mut Subject<K>) -> Result<Option<K::Observed>, Failure> {
+        let observed = K::observe(cloud, subject).await?;
+        self.memory.observed(&subject.uid, observed.is_none());
+        let recollection = self.memory.recall(&subject.uid);
+        subject.settled = recollection.settled;
+        subject.absent_for = recollection.absent_for;
+        Ok(observed)
+    }
+
+    /// Takes the steps in order. `Some` ends the pass.
+    async fn act(
+        &self,
+        cloud: &Arc<K::Cloud>,
+        live: &Value,
+        subject: &mut Subject<K>,
+        steps: &[K::Step],
+        started: Instant,
+        confirmed: &mut bool,
+    ) -> Result<Option<Stop>, Failure> {
+        if let Some(step) = self.memory.unseen(&subject.uid, steps) {
+            return Ok(Some(Stop::Wait {
+                reason: "AwaitingConsistency".to_owned(),
+                message: format!("AWS accepted to {step}, and does not show it yet"),
+                after: Duration::from_secs(1),
+            }));
+        }
+        if !*confirmed {
+            if !self.unchanged(live, subject).await? {
+                return Ok(Some(Stop::Superseded));
+            }
+            *confirmed = true;
+        }
+        for step in steps {
+            if started.elapsed() > self.settings.pass_deadline {
+                return Ok(Some(progressing("the pass took long; more steps follow")));
+            }
+            self.take(cloud, live, subject, step).await?;
+        }
+        Ok(None)
+    }
+
+    /// Whether the object is still the one that the plan was made for.
+    async fn unchanged(&self, live: &Value, subject: &Subject<K>) -> Result<bool, Failure> {
+        let now = self.objects.get(&subject.namespace, &subject.name).await?;
+        let same = |field: &str| now.as_ref().is_some_and(|now| now["metadata"][field] == live["metadata"][field]);
+        Ok(same("uid") && same("generation") && same("deletionTimestamp"))
+    }
+
+    async fn take(
+        &self,
+        cloud: &Arc<K::Cloud>,
+        live: &Value,
+        subject: &mut Subject<K>,
+        step: &K::Step,
+    ) -> Result<(), Failure> {
+        let before = subject.status.clone();
+        K::record(step, &mut subject.status);
+        if subject.status != before {
+            let standing = Standing::Working { reason: step.reason().to_owned(), message: format!("about to {step}") };
+            self.write_status(live, subject, &standing).await?;
+        }
+        info!(kind = %K::kind(&()), object = %subject.key(), %step, "apply");
+        // In a task of its own, so that nothing that cancels the pass can cut a write in two.
+        let task = tokio::spawn({
+            let (cloud, subject, step) = (cloud.clone(), subject.clone(), step.clone());
+            async move {
+                let mut status = subject.status.clone();
+                let result = K::apply(&cloud, &subject, &step, &mut status).await;
+                (result, status)
+            }
+        });
+        let (result, status) =
+            task.await.map_err(|error| Failure::new(Class::Transient, "InternalError", format!("{step}: {error}")))?;
+        subject.status = status;
+        match result {
+            Ok(()) => {
+                self.memory.applied(&subject.uid, step.clone());
+                let (reason, note) = (step.reason().to_owned(), step.to_string());
+                let action = if subject.deleting { "Delete" } else { "Reconcile" }.to_owned();
+                self.publish(live, Event { warning: false, reason, action, note }).await;
+                Ok(())
+            }
+            Err(failure) => {
+                self.memory.attempted(&subject.uid);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Turns the end of the work into status, memory and the time of the next pass.
+    async fn finish(&self, live: &Value, mut subject: Subject<K>, stop: Stop) -> Pass {
+        let uid = subject.uid.clone();
+        let jitter = rand::random();
+        let (outcome, standing, requeue_after) = match stop {
+            Stop::Superseded => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
+            Stop::Converged { message, fingerprint } => {
+                subject.status.common_mut().plan = Vec::new();
+                self.memory.rests(&uid, Rest::Converged(fingerprint));
+                (Outcome::Converged, Standing::Ready { message }, None)
+            }
+            Stop::Wait { reason, message, after } => {
+                let n = self.memory.waited(&uid, &format!("{reason}: {message}"));
+                let after = requeue::after_wait(after, n, jitter);
+                (Outcome::Waiting, Standing::Working { reason, message }, Some(after))
+            }
+            Stop::Refuse { reason, message } => {
+                self.memory.rests(&uid, Rest::Blocked);
+                (Outcome::Refused, Standing::Stalled { reason, message }, Some(requeue::after_refusal(jitter)))
+            }
+            Stop::Planned => {
+                self.memory.rests(&uid, Rest::Blocked);
+                let message = "spec.managementPolicy is Plan: status.plan lists the steps that Manage would take";
+                let standing = Standing::Stalled { reason: "PlanPending".into(), message: message.into() };
+                (Outcome::Planned, standing, None)
+            }
+            Stop::Failed(failure) => {
+                let (n, failing_for) = self.memory.failed(&uid, &failure);
+                let after = requeue::after_failure(failure.class, n, failure.retry_after, jitter);
+                debug!(kind = %K::kind(&()), object = %subject.key(), %failure, attempt = n, "pass failed");
+                let (reason, message) = (failure.reason, format!("{} (retried)", failure.message));
+                let standing = if failing_for >= FAILING_AFTER {
+                    Standing::Failing { reason, message }
+                } else {
+                    Standing::Working { reason, message }
+                };
+                (Outcome::Failed, standing, Some(after))
+            }
+        };
+        self.warn_of(live, &subject, &standing).await;
+        let request = annotation(live, REQUESTED_AT_ANNOTATION).map(|token| token.chars().take(256).collect());
+        subject.status.common_mut().last_handled_request = request;
+        match self.write_status(live, &mut subject, &standing).await {
+            Ok(()) => Pass { outcome, requeue_after },
+            Err(failure) => self.kubernetes_failed(&failure),
+        }
+    }
+
+    /// A Warning for what the user should look at, once for each new reason or message.
+    async fn warn_of(&self, live: &Value, subject: &Subject<K>, standing: &Standing) {
+        let (Standing::Stalled { reason, message } | Standing::Failing { reason, message }) = standing else { return };
+        let known = conditions::ready(&subject.status.common().conditions)
+            .is_some_and(|ready| ready.status == "False" && &ready.reason == reason && &ready.message == message);
+        if !known {
+            let (reason, note) = (reason.clone(), message.clone());
+            let action = if subject.deleting { "Delete" } else { "Reconcile" }.to_owned();
+            self.publish(live, Event { warning: true, reason, action, note }).await;
+        }
+    }
+
+    async fn write_status(&self, live: &Value, subject: &mut Subject<K>, standing: &Standing) -> Result<(), Failure> {
+        let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
+        let common = subject.status.common_mut();
+        common.observed_generation = Some(generation);
+        conditions::set(&mut common.conditions, standing, generation, Timestamp::now());
+        status::write(&*self.objects, &self.memory, live, subject).await
+    }
+
+    async fn publish(&self, live: &Value, event: Event) {
+        self.events.publish(live, event).await;
+    }
+
+    fn kubernetes_failed(&self, failure: &Failure) -> Pass {
+        if failure.class == Class::Conflict {
+            return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) };
+        }
+        warn!(kind = %K::kind(&()), %failure, "Kubernetes API call failed");
+        let after = requeue::after_failure(Class::Transient, 1, failure.retry_after, rand::random());
+        Pass { outcome: Outcome::Failed, requeue_after: Some(after) }
+    }
+}
+
+fn progressing(message: &str) -> Stop {
+    Stop::Wait { reason: "Progressing".to_owned(), message: message.to_owned(), after: Duration::from_millis(100) }
+}
+
+/// Read from the raw object, since one that can't be decoded has a deletion policy all the same.
+fn keeps_aws_object(live: &Value) -> bool {
+    let is = |field: &str, value: &str| live["spec"][field].as_str() == Some(value);
+    is("deletionPolicy", &format!("{:?}", DeletionPolicy::Retain))
+        || is("managementPolicy", &format!("{:?}", ManagementPolicy::Plan))
+}
+
+fn annotation<'a>(live: &'a Value, key: &str) -> Option<&'a str> {
+    live["metadata"]["annotations"][key].as_str()
+}

@@ -1,0 +1,79 @@
+//! Direct reads of the function and of its owned role.
+
+use crate::{
+    cloud::{
+        Aws,
+        lambda::Function,
+        ownership::{Tags, Verdict},
+    },
+    engine::{failure::Failure, kind::Subject},
+};
+
+use super::{
+    names,
+    role::{self, ObservedRole},
+    spec::LambdaFunction,
+};
+
+/// What there is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// The function, if it is ours or ours to take.
+    pub found: Option<Found>,
+    /// The `InstanceRole` of the name that `executionRole.create` uses, whosever it is.
+    pub role: Option<ObservedRole>,
+}
+
+/// A function that may be worked on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// What AWS says of it.
+    pub function: Function,
+    /// Its tags.
+    pub tags: Tags,
+    /// Whether its tags are those of this very object; otherwise it is to be claimed first.
+    pub ours: bool,
+}
+
+/// The name of the function. The object decides, since its name for the function cannot change; the status
+/// is asked when the object could not be decoded.
+pub fn function_name(subject: &Subject<LambdaFunction>) -> String {
+    match (&subject.object, &subject.status.function_name) {
+        (None, Some(recorded)) => recorded.clone(),
+        (object, _) => names::function(object.as_ref().map(|object| &object.spec), &subject.namespace, &subject.name),
+    }
+}
+
+/// Reads the function and, unless the object is being deleted, its owned role.
+pub async fn observe(aws: &Aws, subject: &Subject<LambdaFunction>) -> Result<Option<Observed>, Failure> {
+    let found = match aws.lambda.function(&function_name(subject)).await? {
+        Some(function) => judge(aws, subject, function)?,
+        None => None,
+    };
+    let role = if subject.deleting { None } else { owned_role(aws, subject).await? };
+    Ok((found.is_some() || role.is_some()).then_some(Observed { found, role }))
+}
+
+/// A function that is not ours fails the pass; while deleting it is none of our business, unless it was ours
+/// and has lost its tags.
+fn judge(aws: &Aws, subject: &Subject<LambdaFunction>, function: Function) -> Result<Option<Found>, Failure> {
+    let Some(tags) = function.tags.clone() else {
+        return Err(Failure::terminal(
+            "AccessDenied",
+            format!("GetFunction: the tags of function {} are not shown; lambda:ListTags is needed", function.name),
+        ));
+    };
+    match aws.owner(subject).judge(&format!("function {}", function.name), &tags) {
+        Verdict::Ours => Ok(Some(Found { function, tags, ours: true })),
+        Verdict::Claim if subject.deleting => Ok(None),
+        Verdict::Claim => Ok(Some(Found { function, tags, ours: false })),
+        Verdict::Refused(failure) if subject.deleting && failure.reason != "OwnershipTagsMissing" => Ok(None),
+        Verdict::Refused(failure) => Err(failure),
+    }
+}
+
+async fn owned_role(aws: &Aws, subject: &Subject<LambdaFunction>) -> Result<Option<ObservedRole>, Failure> {
+    let reference = role::owned_reference(&subject.namespace, &subject.name);
+    let object = aws.cluster.get(&reference).await?;
+    Ok(object.map(|object| ObservedRole::new(reference, &object, &subject.name, &subject.uid)))
+}

@@ -1,0 +1,191 @@
+//! What AWS holds of an object, and whether it is ours.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cloud::{
+        ec2::{Ec2, Endpoint, Filter},
+        ownership::{CLUSTER, OWNER, Owner, Tags, Verdict},
+    },
+    engine::failure::Failure,
+};
+
+use super::spec::DELETING;
+
+/// The endpoint as AWS holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// What AWS shows.
+    pub endpoint: Endpoint,
+    /// Whether it is ours only once the ownership tags are set anew.
+    pub claim: bool,
+}
+
+/// The endpoint of an object: found by its tags, or by the id in its status. `None` when both say that there is
+/// none. With `deleting`, an endpoint that belongs to somebody else counts as none; otherwise it is a failure.
+pub async fn observe(
+    ec2: &dyn Ec2,
+    owner: &Owner<'_>,
+    known_id: Option<&str>,
+    deleting: bool,
+) -> Result<Option<Observed>, Failure> {
+    let mut found = ec2.endpoints(&owner_filters(owner)).await?;
+    if let Some(id) = known_id.filter(|id| found.iter().all(|endpoint| endpoint.id != *id)) {
+        found.extend(ec2.endpoint(id).await?);
+    }
+    let Some(endpoint) = only(found)? else { return Ok(None) };
+    if deleting {
+        return Ok(ours_to_delete(owner, &endpoint, known_id)?.then_some(Observed { endpoint, claim: false }));
+    }
+    match judge(owner, &endpoint, known_id) {
+        Verdict::Ours => Ok(Some(Observed { endpoint, claim: false })),
+        Verdict::Claim => Ok(Some(Observed { endpoint, claim: true })),
+        Verdict::Refused(failure) => Err(failure),
+    }
+}
+
+/// Whether a record speaks of an endpoint that exists: AWS shows deleted ones for a while.
+pub fn exists(endpoint: &Endpoint) -> bool {
+    endpoint.state != "deleted"
+}
+
+fn owner_filters(owner: &Owner<'_>) -> [Filter; 2] {
+    [Filter::new(format!("tag:{CLUSTER}"), &owner.cluster.cluster_id), Filter::new(format!("tag:{OWNER}"), &owner.key)]
+}
+
+/// The one that lives; if none does, one that is on its way out.
+fn only(found: Vec<Endpoint>) -> Result<Option<Endpoint>, Failure> {
+    let found: BTreeMap<_, _> =
+        found.into_iter().filter(exists).map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
+    let (deleting, live): (Vec<_>, Vec<_>) = found.into_values().partition(|endpoint| endpoint.state == DELETING);
+    if live.len() > 1 {
+        let ids: Vec<_> = live.into_iter().map(|endpoint| endpoint.id).collect();
+        return Err(Failure::terminal(
+            "Ambiguous",
+            format!(
+                "{} all carry the ownership tags of this object; delete all but one, or take the tags off them",
+                ids.join(", "),
+            ),
+        ));
+    }
+    Ok(live.into_iter().chain(deleting).next())
+}
+
+/// An endpoint that is known by its id was made by us, so that one without tags has lost them.
+fn judge(owner: &Owner<'_>, endpoint: &Endpoint, known_id: Option<&str>) -> Verdict {
+    let untagged = !endpoint.tags.contains_key(CLUSTER);
+    let converged_uid = if untagged && known_id == Some(&endpoint.id) { Some(owner.uid) } else { owner.converged_uid };
+    Owner { converged_uid, ..owner.clone() }.judge(&endpoint.id, &endpoint.tags)
+}
+
+/// Whether an endpoint is to be deleted with its object. One that carries another's tag never is; one that we
+/// know by its id and that has lost a tag is a failure, because letting it go would orphan it.
+fn ours_to_delete(owner: &Owner<'_>, endpoint: &Endpoint, known_id: Option<&str>) -> Result<bool, Failure> {
+    let ours = owner.tags();
+    if ours.iter().all(|(key, value)| endpoint.tags.get(key) == Some(value)) {
+        return Ok(true);
+    }
+    if is_foreign(&ours, &endpoint.tags) || known_id != Some(&endpoint.id) {
+        return Ok(false);
+    }
+    Err(Failure::terminal(
+        "OwnershipTagsMissing",
+        format!(
+            "{} has lost ownership tags and is not deleted; restore them, or set spec.deletionPolicy to Retain to let it go",
+            endpoint.id,
+        ),
+    ))
+}
+
+fn is_foreign(ours: &Tags, observed: &Tags) -> bool {
+    ours.iter().any(|(key, value)| observed.get(key).is_some_and(|other| other != value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::fixtures::{identity, owner, ownership},
+        *,
+    };
+    use crate::{
+        cloud::ownership::{CLUSTER_UID, UID},
+        engine::contract::AdoptionPolicy,
+    };
+
+    fn endpoint(id: &str, state: &str, tags: Tags) -> Endpoint {
+        Endpoint { id: id.into(), state: state.into(), tags, ..Endpoint::default() }
+    }
+
+    #[test]
+    fn the_living_one_is_chosen_and_several_are_named() {
+        let found = |list: &[(&str, &str)]| {
+            only(list.iter().map(|(id, state)| endpoint(id, state, Tags::new())).collect()).map(|e| e.map(|e| e.id))
+        };
+        for (list, expected) in [
+            (&[][..], None),
+            (&[("a", "deleted")], None),
+            (&[("a", "deleting")], Some("a")),
+            (&[("a", "deleting"), ("b", "pending"), ("c", "deleted")], Some("b")),
+            (&[("a", "available"), ("a", "available")], Some("a")),
+        ] {
+            assert_eq!(found(list).unwrap().as_deref(), expected, "{list:?}");
+        }
+        let failure = found(&[("a", "available"), ("b", "failed"), ("c", "deleting")]).unwrap_err();
+        assert_eq!(failure.reason, "Ambiguous");
+        assert!(failure.message.starts_with("a, b all"), "{failure}");
+    }
+
+    fn tags(changes: &[(&str, Option<&str>)]) -> Tags {
+        let mut tags = ownership();
+        for (key, value) in changes {
+            match value {
+                Some(value) => tags.insert((*key).to_owned(), (*value).to_owned()),
+                None => tags.remove(*key),
+            };
+        }
+        tags
+    }
+
+    #[test]
+    fn one_known_by_its_id_has_lost_its_tags_and_is_not_a_strangers() {
+        let identity = identity();
+        let mut owner = owner(&identity);
+        let judged = |owner: &Owner<'_>, known: Option<&str>| match judge(
+            owner,
+            &endpoint("a", "available", Tags::new()),
+            known,
+        ) {
+            Verdict::Refused(failure) => failure.reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(judged(&owner, Some("a")), "OwnershipTagsMissing");
+        assert_eq!(judged(&owner, None), "AlreadyExists");
+        owner.adoption = AdoptionPolicy::Adopt;
+        assert_eq!(judged(&owner, Some("a")), "OwnershipTagsMissing", "adoption is for what was never ours");
+        let restored = endpoint("a", "available", tags(&[(UID, Some("uid-0"))]));
+        assert_eq!(judge(&owner, &restored, Some("a")), Verdict::Claim);
+        owner.converged_uid = Some("uid-1");
+        assert!(matches!(judge(&owner, &restored, Some("a")), Verdict::Refused(_)));
+    }
+
+    #[test]
+    fn deletion_takes_only_what_is_ours_and_orphans_nothing() {
+        let identity = identity();
+        let owner = owner(&identity);
+        for (changes, known, expected) in [
+            (&[][..], true, Ok(true)),
+            (&[], false, Ok(true)),
+            (&[(UID, Some("uid-0"))], true, Ok(false)),
+            (&[(CLUSTER_UID, Some("other"))], true, Ok(false)),
+            (&[(OWNER, Some("shop/other"))], true, Ok(false)),
+            (&[(OWNER, Some("shop/other")), (UID, None)], true, Ok(false)),
+            (&[(UID, None)], true, Err("OwnershipTagsMissing")),
+            (&[(CLUSTER, None), (OWNER, None), (UID, None), (CLUSTER_UID, None)], true, Err("OwnershipTagsMissing")),
+            (&[(UID, None)], false, Ok(false)),
+        ] {
+            let endpoint = endpoint("a", "available", tags(changes));
+            let found = ours_to_delete(&owner, &endpoint, known.then_some("a")).map_err(|failure| failure.reason);
+            assert_eq!(found, expected.map_err(str::to_owned), "{changes:?} {known}");
+        }
+    }
+}

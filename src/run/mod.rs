@@ -1,0 +1,122 @@
+//! The process: from settings to running controllers, and down again.
+
+pub mod http;
+pub mod identity;
+pub mod metrics;
+pub mod shutdown;
+pub mod telemetry;
+
+use std::{sync::Arc, time::Duration};
+
+use kube::Client;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    cli::RunSettings,
+    cloud::{
+        World,
+        ownership::ClusterIdentity,
+        sdk::{ConnectSettings, SdkConnect, default_region},
+    },
+    engine::{cluster::KubernetesCluster, events::KubernetesEvents},
+    kinds::{self, Runtime},
+};
+
+use self::{http::Readiness, metrics::Metrics};
+
+/// Why the operator could not start or had to end.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// No usable kubeconfig or in-cluster configuration.
+    #[error("Kubernetes: {0}")]
+    Kubernetes(#[from] Box<kube::Error>),
+    /// The configuration for the Kubernetes client can't be found.
+    #[error("Kubernetes: no configuration found: {0}")]
+    Configuration(#[from] kube::config::InferConfigError),
+    /// This cluster has been run with another cluster id before.
+    #[error(transparent)]
+    Identity(#[from] identity::IdentityError),
+    /// No region by flag, environment or profile.
+    #[error("no AWS region: give --region, or set AWS_REGION")]
+    NoRegion,
+    /// The address for health and metrics can't be listened on.
+    #[error("--http-address {address}: {source}")]
+    Http {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl From<kube::Error> for RunError {
+    fn from(error: kube::Error) -> Self {
+        Self::Kubernetes(Box::new(error))
+    }
+}
+
+/// Runs the operator until SIGTERM or SIGINT.
+pub async fn run(settings: RunSettings) -> Result<(), RunError> {
+    let stop = shutdown::token();
+    let metrics = Arc::new(Metrics::new());
+    let readiness = Arc::new(Readiness::new(kinds::NAMES));
+    let server = http::serve(settings.http_address, metrics.clone(), readiness.clone(), stop.clone()).await?;
+
+    let config = kube::Config::infer().await?;
+    let client = Client::try_from(config)?;
+    let identity = identity::establish(&client, &settings.cluster_id).await?;
+    let region = match settings.region {
+        Some(region) => region,
+        None => default_region().await.ok_or(RunError::NoRegion)?,
+    };
+    info!(cluster_id = %identity.cluster_id, cluster_uid = %identity.cluster_uid, %region, "starting");
+
+    let connect =
+        SdkConnect::new(ConnectSettings { endpoint_url: settings.aws_endpoint_url, observer: metrics.clone() });
+    let identity = ClusterIdentity {
+        cluster_id: identity.cluster_id,
+        cluster_uid: identity.cluster_uid,
+        take_over_from: settings.take_over_from,
+        allow_adoption: settings.allow_adoption,
+    };
+    let cluster = Arc::new(KubernetesCluster::new(client.clone()));
+    let world = Arc::new(World::new(Box::new(connect), region, identity, settings.guardrails, cluster));
+    let credentials = tokio::spawn(obtain_credentials(world.clone(), readiness.clone(), stop.clone()));
+
+    let runtime = Runtime {
+        events: Arc::new(KubernetesEvents::new(client.clone(), settings.instance)),
+        client,
+        world,
+        observer: Arc::new(http::Progress { metrics, readiness }),
+        engine: settings.engine,
+        controller: settings.controller,
+        stop: stop.clone(),
+    };
+    kinds::run_all(&runtime).await;
+    stop.cancel();
+    credentials.abort();
+    // The server ends with the token; what it says on the way out is of no use to anybody.
+    server.await.ok();
+    info!("stopped");
+    Ok(())
+}
+
+/// Asks AWS who we are until it answers, so that `/readyz` tells missing credentials from a working operator.
+async fn obtain_credentials(world: Arc<World>, readiness: Arc<Readiness>, stop: CancellationToken) {
+    loop {
+        match world.aws(&world.default_region).await {
+            Ok(aws) => {
+                info!(account = %aws.account, region = %aws.region, "connected to AWS");
+                readiness.credentials();
+                return;
+            }
+            Err(failure) => warn!(%failure, "AWS does not answer with these credentials yet"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

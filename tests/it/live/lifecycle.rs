@@ -1,0 +1,92 @@
+//! Update, pause, plan, retain: what users do with an object besides creating and deleting it.
+
+use serde_json::json;
+
+use super::{ENDPOINT, FUNCTION};
+use crate::support::live::{Live, condition};
+
+#[tokio::test]
+async fn an_edit_reaches_aws() {
+    let live = Live::begin("update").await;
+    let operator = live.operator(&["--resync-interval", "1h"]).await;
+    live.applied(ENDPOINT).await;
+    let id = live.ready("VpcEndpoint", "lambda").await["status"]["id"].clone();
+    live.patch("VpcEndpoint", "lambda", json!({ "spec": { "subnets": [{ "id": live.network.subnets[0] }] } })).await;
+    let object = live.ready("VpcEndpoint", "lambda").await;
+    assert_eq!(object["status"]["id"], id, "updated in place");
+    let answer = live.aws.ec2.describe_vpc_endpoints().vpc_endpoint_ids(id.as_str().unwrap()).send().await.unwrap();
+    assert_eq!(answer.vpc_endpoints()[0].subnet_ids(), [live.network.subnets[0].clone()]);
+    live.end().await;
+    drop(operator);
+}
+
+#[tokio::test]
+async fn code_and_configuration_edited_together_both_land() {
+    let live = Live::begin("both").await;
+    let operator = live.operator(&["--resync-interval", "1h"]).await;
+    live.applied(FUNCTION).await;
+    let before = live.ready("LambdaFunction", "hello").await;
+    live.applied(&FUNCTION.replace("memorySize: 128", "memorySize: 256").replace("Hello from", "Good day from")).await;
+    live.ready("LambdaFunction", "hello").await;
+    let name = before["status"]["functionName"].as_str().unwrap();
+    let after = live.aws.lambda.get_function_configuration().function_name(name).send().await.unwrap();
+    assert_eq!(after.memory_size(), Some(256));
+    assert_ne!(after.code_sha256(), before["status"]["codeSha256"].as_str());
+    live.end().await;
+    drop(operator);
+}
+
+#[tokio::test]
+async fn a_paused_object_is_left_alone_deletion_included() {
+    let live = Live::begin("pause").await;
+    let operator = live.operator(&[]).await;
+    live.applied(ENDPOINT).await;
+    live.ready("VpcEndpoint", "lambda").await;
+    live.patch("VpcEndpoint", "lambda", json!({ "metadata": { "annotations": { "privatelink.dev/paused": "true" } } })).await;
+    live.api("VpcEndpoint").delete("lambda", &Default::default()).await.unwrap();
+    crate::support::live::eventually(async || {
+        live.events("lambda").await.iter().any(|(reason, note)| reason == "Paused" && note.contains("deletion waits"))
+    })
+    .await
+    .expect("an Event says that the deletion waits");
+    assert_eq!(live.aws.endpoints(&live.namespace).await.len(), 1);
+    live.patch("VpcEndpoint", "lambda", json!({ "metadata": { "annotations": { "privatelink.dev/paused": null } } })).await;
+    live.gone("VpcEndpoint", "lambda").await;
+    live.end().await;
+    drop(operator);
+}
+
+#[tokio::test]
+async fn retain_leaves_the_endpoint_and_the_manifest_takes_it_back() {
+    let live = Live::begin("retain").await;
+    let operator = live.operator(&[]).await;
+    let retained = format!("{ENDPOINT}  deletionPolicy: Retain\n");
+    live.applied(&retained).await;
+    let id = live.ready("VpcEndpoint", "lambda").await["status"]["id"].clone();
+    live.delete("VpcEndpoint", "lambda").await;
+    assert_eq!(live.aws.endpoints(&live.namespace).await, [id.as_str().unwrap()]);
+    let created = operator.aws_calls().await["ec2:CreateVpcEndpoint"];
+    live.applied(&retained).await;
+    assert_eq!(live.ready("VpcEndpoint", "lambda").await["status"]["id"], id);
+    assert_eq!(operator.aws_calls().await["ec2:CreateVpcEndpoint"], created, "zero creates");
+    live.patch("VpcEndpoint", "lambda", json!({ "spec": { "deletionPolicy": "Delete" } })).await;
+    live.end().await;
+}
+
+#[tokio::test]
+async fn plan_mode_says_what_it_would_do_and_does_nothing() {
+    let live = Live::begin("plan").await;
+    let operator = live.operator(&[]).await;
+    live.applied(&format!("{ENDPOINT}  managementPolicy: Plan\n")).await;
+    live.reason("VpcEndpoint", "lambda", "PlanPending").await;
+    let object = live.get("VpcEndpoint", "lambda").await;
+    assert_eq!(condition(&object, "Stalled")["status"], "True");
+    let plan = object["status"]["plan"][0].as_str().unwrap();
+    assert!(plan.contains("com.amazonaws.ap-northeast-1.lambda") && plan.contains(&live.network.vpc), "{plan}");
+    assert_eq!(live.aws.endpoints(&live.namespace).await, Vec::<String>::new());
+    live.patch("VpcEndpoint", "lambda", json!({ "spec": { "managementPolicy": "Manage" } })).await;
+    let object = live.ready("VpcEndpoint", "lambda").await;
+    assert!(object["status"].get("plan").is_none());
+    live.end().await;
+    drop(operator);
+}

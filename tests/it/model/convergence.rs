@@ -1,0 +1,133 @@
+//! Every kind, run through everything that can go wrong.
+
+use privatelink_operator::kinds::{instance_role::spec::InstanceRole, vpc_endpoint::spec::VpcEndpoint};
+use serde_json::json;
+
+use crate::support::model::{
+    drift::{self, Drift},
+    ec2::Network,
+};
+
+use super::harness::Case;
+
+/// One module for each case, with one test for each scenario.
+macro_rules! cases {
+    ($($name:ident: $kind:ty = $case:expr;)+) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "not every case uses all")]
+            use super::*;
+
+            cases!(@ $kind, $case, from_nothing faults_while_creating faults_while_updating deleted_while_creating
+                faults_while_deleting status_wiped tags_stripped second_owner taken_back drift unmanaged plan_mode paused
+                undecodable throttled killed_again_and_again);
+        }
+    )+};
+    (@ $kind:ty, $case:expr, $($scenario:ident)+) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $scenario() {
+            crate::model::scenarios::$scenario::<$kind>($case).await;
+        }
+    )+};
+}
+
+cases! {
+    interface_endpoint: VpcEndpoint = Case {
+        spec: || json!({
+            "type": "Interface",
+            "service": "lambda",
+            "vpc": { "id": Network::VPC },
+            "subnets": [{ "tags": { "Name": Network::SUBNETS[0] } }, { "id": Network::SUBNETS[1] }],
+            "securityGroups": [{ "name": "web" }],
+            "privateDnsEnabled": true,
+            "policy": { "Statement": [
+                { "Effect": "Allow", "Principal": "*", "Action": ["lambda:InvokeFunction"], "Resource": "*" },
+            ] },
+            "tags": { "team": "a", "stage": "test" },
+        }),
+        updates: vec![
+            |spec| spec["tags"] = json!({ "team": "b" }),
+            |spec| spec["subnets"] = json!([{ "id": Network::SUBNETS[1] }]),
+            |spec| spec["subnets"] = json!([{ "id": Network::SUBNETS[2] }, { "id": Network::SUBNETS[1] }]),
+            |spec| {
+                spec["privateDnsEnabled"] = json!(false);
+                spec["securityGroups"] = json!([{ "id": Network::DEFAULT_GROUP }]);
+                spec.as_object_mut().unwrap().remove("policy");
+                spec.as_object_mut().unwrap().remove("tags");
+            },
+        ],
+        objects: &["endpoint"],
+        drifts: drift::ENDPOINT,
+        unmanaged: &[],
+        given: &[],
+    };
+
+    gateway_endpoint: VpcEndpoint = Case {
+        spec: || json!({
+            "type": "Gateway",
+            "service": "com.amazonaws.ap-northeast-1.s3",
+            "vpc": { "tags": { "Name": "demo" } },
+            "routeTables": [{ "id": Network::TABLES[0] }],
+            "tags": { "team": "a" },
+        }),
+        updates: vec![|spec| spec["routeTables"] = json!([{ "tags": { "Name": "*" } }])],
+        objects: &["endpoint"],
+        drifts: &[Drift::DeleteEndpoint, Drift::RemoveRouteTables, Drift::ChangeTag, Drift::RemoveTags],
+        unmanaged: &[Drift::ChangeEndpointPolicy, Drift::AddTag],
+        given: &[],
+    };
+
+    load_balancer_endpoint: VpcEndpoint = Case {
+        spec: || json!({
+            "type": "GatewayLoadBalancer",
+            "service": Network::GWLB_SERVICE,
+            "vpc": { "id": Network::VPC },
+            "subnets": [{ "id": Network::SUBNETS[0] }],
+        }),
+        updates: vec![|spec| spec["tags"] = json!({ "team": "b" })],
+        objects: &["endpoint"],
+        drifts: &[Drift::DeleteEndpoint],
+        unmanaged: &[Drift::AddTag],
+        given: &[],
+    };
+
+    role: InstanceRole = Case {
+        spec: || json!({
+            "managedPolicies": ["AWSLambdaExecute", "AWSLambdaRole"],
+            "inlinePolicies": { "invoke": { "Version": "2012-10-17", "Statement": [
+                { "Effect": "Allow", "Action": ["lambda:InvokeFunction", "lambda:GetFunction"], "Resource": ["*"] },
+            ] } },
+            "instances": [{ "tags": { "app": "client" } }],
+            "tags": { "team": "a", "stage": "test" },
+        }),
+        updates: vec![
+            |spec| spec["managedPolicies"] = json!(["AWSLambdaExecute", "AmazonSSMManagedInstanceCore"]),
+            |spec| spec["instances"] = json!([{ "id": Network::INSTANCES[1] }]),
+            |spec| {
+                spec["trust"] = json!({ "services": ["ec2.amazonaws.com", "lambda.amazonaws.com"] });
+                spec["inlinePolicies"] = json!({});
+                spec["tags"] = json!({ "team": "b" });
+            },
+            |spec| spec["instances"] = json!([]),
+        ],
+        objects: &["profile", "role"],
+        drifts: drift::ROLE,
+        unmanaged: &[Drift::AddTag],
+        given: &[],
+    };
+
+    execution_role: InstanceRole = Case {
+        spec: || json!({
+            "roleName": "For-Functions",
+            "path": "/app/",
+            "trust": { "services": ["lambda.amazonaws.com"] },
+        }),
+        updates: vec![
+            |spec| spec["permissionsBoundary"] = json!("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"),
+            |spec| spec["managedPolicies"] = json!(["AWSLambdaBasicExecutionRole"]),
+        ],
+        objects: &["role"],
+        drifts: &[Drift::DeleteRole, Drift::ChangeTrust],
+        unmanaged: &[Drift::AddTag, Drift::AttachForeignPolicy, Drift::PutForeignInlinePolicy],
+        given: &[],
+    };
+}

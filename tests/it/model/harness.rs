@@ -1,0 +1,251 @@
+//! One custom resource driven through the model until it rests, the way the controller would drive it.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use privatelink_operator::{
+    cloud::{
+        World,
+        guardrails::Guardrails,
+        iam::{Iam, NewRole},
+        ownership::ClusterIdentity,
+    },
+    engine::{
+        kind::Kind,
+        reconcile::{Engine, EngineSettings, Outcome},
+    },
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::support::model::{Model, REGION, drift::Drift, replica::Lag};
+
+/// Namespace of all test objects.
+pub const NAMESPACE: &str = "team";
+/// Name of the test object.
+pub const NAME: &str = "demo";
+/// More passes than any scenario needs.
+const PASSES: usize = 400;
+/// Longer than any scenario takes.
+const PATIENCE: Duration = Duration::from_hours(1);
+
+/// One manifest, to be run through all scenarios.
+pub struct Case {
+    /// The spec.
+    pub spec: fn() -> Value,
+    /// Other specs that users may change it to.
+    pub updates: Vec<fn(&mut Value)>,
+    /// Kinds of the AWS objects that it comes to, sorted.
+    pub objects: &'static [&'static str],
+    /// What may happen to them.
+    pub drifts: &'static [Drift],
+    /// What may happen to what the spec leaves open.
+    pub unmanaged: &'static [Drift],
+    /// What is there before it, beside the network.
+    pub given: &'static [Given],
+}
+
+/// What an administrator has made beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// A role named `given` that Lambda can assume.
+    ExecutionRole,
+}
+
+async fn give(model: &Model, given: Given) {
+    match given {
+        Given::ExecutionRole => {
+            let trust = json!({ "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": "lambda.amazonaws.com" },
+                "Action": "sts:AssumeRole",
+            }] });
+            let role = NewRole {
+                name: "given".to_owned(),
+                path: "/".to_owned(),
+                trust_policy: trust.to_string(),
+                ..NewRole::default()
+            };
+            model.create_role(&role).await.unwrap();
+            sleep(Duration::from_mins(1)).await;
+        }
+    }
+}
+
+/// Who the operator is.
+pub fn identity(cluster_uid: &str, take_over_from: Option<&str>) -> ClusterIdentity {
+    ClusterIdentity {
+        cluster_id: "it".to_owned(),
+        cluster_uid: cluster_uid.to_owned(),
+        take_over_from: take_over_from.map(str::to_owned),
+        allow_adoption: false,
+    }
+}
+
+/// The operator's engine of one kind, on the model.
+pub fn engine<K: Kind<World = World>>(model: &Model, identity: &ClusterIdentity) -> Engine<K> {
+    let world = World::new(
+        Box::new(model.clone()),
+        REGION.to_owned(),
+        identity.clone(),
+        Guardrails::default(),
+        Arc::new(model.clone()),
+    );
+    Engine::new(Arc::new(world), model.objects::<K>(), Arc::new(model.clone()), EngineSettings::default())
+}
+
+/// The model, the operator and the test object.
+pub struct Run<K: Kind<World = World>> {
+    /// AWS and the cluster.
+    pub model: Model,
+    /// The operator.
+    pub engine: Engine<K>,
+    /// Who the operator is.
+    pub identity: ClusterIdentity,
+    /// uid of the test object.
+    pub uid: String,
+    /// What AWS held before.
+    pub before: Vec<String>,
+}
+
+impl<K: Kind<World = World>> Run<K> {
+    /// A user has just created the object, and the operator has just been started.
+    pub async fn begin(case: &Case, lag: Lag) -> Self {
+        let model = Model::with_network();
+        for given in case.given {
+            give(&model, *given).await;
+        }
+        model.state().timing.lag = lag;
+        let before = model.content();
+        let identity = identity("cluster-1", None);
+        let engine = engine(&model, &identity);
+        let mut run = Self { model, engine, identity, uid: String::new(), before };
+        run.create((case.spec)());
+        run
+    }
+
+    /// The same, and the object has come to rest.
+    pub async fn converged(case: &Case, lag: Lag) -> Self {
+        let mut run = Self::begin(case, lag).await;
+        run.expect(Outcome::Converged).await;
+        run
+    }
+
+    /// A user creates the object.
+    pub fn create(&mut self, spec: Value) {
+        let object = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": {},
+            "spec": spec,
+        });
+        self.uid = self.model.user_create::<K>(NAMESPACE, NAME, object);
+    }
+
+    /// A user changes the object.
+    pub fn edit(&self, edit: impl FnOnce(&mut Value)) {
+        self.model.user_edit::<K>(NAMESPACE, NAME, edit);
+    }
+
+    /// A user deletes the object.
+    pub fn delete(&self) {
+        self.model.user_delete::<K>(NAMESPACE, NAME);
+    }
+
+    /// The object as the cluster has it.
+    pub fn object(&self) -> Option<Value> {
+        self.model.object::<K>(NAMESPACE, NAME)
+    }
+
+    /// The operator's process ends and another begins.
+    pub fn restart(&mut self) {
+        self.model.restart();
+        self.engine = engine(&self.model, &self.identity);
+    }
+
+    /// Passes until the object rests, or until `stop` says so; a dead operator is started again.
+    pub async fn settle_until(&mut self, stop: impl Fn(&Model) -> bool) -> Outcome {
+        let began = Instant::now();
+        let mut last = Outcome::Superseded;
+        for _ in 0..PASSES {
+            let pass = self.engine.pass(NAMESPACE, NAME).await;
+            last = pass.outcome;
+            if stop(&self.model) {
+                return last;
+            }
+            if self.model.crashed() {
+                self.restart();
+                continue;
+            }
+            match (pass.outcome, pass.requeue_after) {
+                (Outcome::Waiting | Outcome::Failed | Outcome::Superseded, Some(after)) => sleep(after).await,
+                _ => return last,
+            }
+            if began.elapsed() > PATIENCE {
+                break;
+            }
+        }
+        panic!("no rest after {:?}, last outcome {last:?}\n{}", began.elapsed(), self.story());
+    }
+
+    /// Passes until the object rests, which must be in this outcome.
+    pub async fn expect(&mut self, expected: Outcome) {
+        let outcome = self.settle_until(|_| false).await;
+        assert_eq!(outcome, expected, "{}", self.story());
+        assert!(self.model.violations().is_empty(), "{:?}\n{}", self.model.violations(), self.story());
+    }
+
+    /// AWS holds exactly what it should, one object of each kind, and neither a further pass nor one after a
+    /// restart writes anything, to AWS or to the cluster.
+    pub async fn assert_rests(&mut self, case: &Case, content: &[String]) {
+        assert_eq!(self.model.content(), content, "{}", self.story());
+        let mut kinds: Vec<String> = self.model.owned(&self.uid).iter().map(|o| first_word(o).to_owned()).collect();
+        kinds.sort();
+        assert_eq!(kinds, case.objects, "{}", self.story());
+        for _ in 0..2 {
+            let mark = self.model.calls().len();
+            let outcome = self.settle_until(|_| false).await;
+            assert_eq!(outcome, Outcome::Converged, "{}", self.story());
+            assert_eq!(self.model.writes_since(mark), [], "a write at rest\n{}", self.story());
+            self.restart();
+        }
+    }
+
+    /// Nothing is left of the object, in the cluster or in AWS.
+    pub fn assert_gone(&self) {
+        assert_eq!(self.object(), None, "{}", self.story());
+        assert_eq!(self.model.content(), self.before, "{}", self.story());
+        assert!(self.model.violations().is_empty(), "{:?}\n{}", self.model.violations(), self.story());
+    }
+
+    /// What happened, for a test that fails.
+    pub fn story(&self) -> String {
+        let mut story = String::new();
+        let calls = self.model.calls();
+        let skipped = calls.len().saturating_sub(60);
+        for (n, call) in calls.iter().enumerate().skip(skipped) {
+            if call.write {
+                let effect = if call.effect { "" } else { " (no effect)" };
+                writeln!(story, "{n}: {}{effect}", call.operation).unwrap();
+            }
+        }
+        for (about, event) in self.model.events().iter().rev().take(12).rev() {
+            writeln!(story, "{about}: {} {}", event.reason, event.note).unwrap();
+        }
+        let status = self.object().map(|object| object["status"].clone());
+        writeln!(story, "status: {:#}", status.unwrap_or_default()).unwrap();
+        writeln!(story, "aws: {:#?}", self.model.content()).unwrap();
+        story
+    }
+}
+
+/// What a case comes to when nothing goes wrong.
+pub async fn content_of<K: Kind<World = World>>(case: &Case, edit: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut run = Run::<K>::begin(case, Lag::NONE).await;
+    run.edit(|object| edit(&mut object["spec"]));
+    run.expect(Outcome::Converged).await;
+    run.model.content()
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}

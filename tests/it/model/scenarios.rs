@@ -1,0 +1,380 @@
+//! What every kind must survive, whatever the manifest.
+
+use std::{sync::Arc, time::Duration};
+
+use privatelink_operator::{
+    cloud::World,
+    engine::{
+        contract::{FINALIZER, PAUSED_ANNOTATION},
+        kind::Kind,
+        reconcile::Outcome,
+    },
+};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::support::model::{Model, replica::Lag};
+
+use super::harness::{Case, NAME, NAMESPACE, Run, content_of, engine, identity};
+
+/// Orders a fault at the k-th effect from now.
+type Fault = fn(&Model, usize);
+
+const FAULTS: [(&str, Fault); 3] = [
+    ("crash after", Model::crash_after),
+    ("answer lost of", Model::lose_answer),
+    ("failure instead of", Model::fail_before),
+];
+
+fn lags() -> [Lag; 2] {
+    [Lag::NONE, Lag::time(Duration::from_secs(3))]
+}
+
+/// Whatever reads show for a while, it converges, and rests.
+pub async fn from_nothing<K: Kind<World = World>>(case: Case) {
+    let content = content_of::<K>(&case, |_| ()).await;
+    for lag in
+        [Lag::NONE, Lag::reads(1), Lag::reads(3), Lag::time(Duration::from_secs(2)), Lag::time(Duration::from_secs(10))]
+    {
+        let mut run = Run::<K>::converged(&case, lag).await;
+        sleep(Duration::from_secs(20)).await;
+        run.assert_rests(&case, &content).await;
+    }
+}
+
+/// A crash, a lost answer, a failure at each effect on the way.
+pub async fn faults_while_creating<K: Kind<World = World>>(case: Case) {
+    let content = content_of::<K>(&case, |_| ()).await;
+    for (what, fault) in FAULTS {
+        for lag in lags() {
+            for k in 1.. {
+                eprintln!("{what} effect {k}, {lag:?}");
+                let mut run = Run::<K>::begin(&case, lag).await;
+                fault(&run.model, k);
+                run.expect(Outcome::Converged).await;
+                let happened = !run.model.fault_pending();
+                run.model.restart();
+                sleep(Duration::from_secs(20)).await;
+                run.assert_rests(&case, &content).await;
+                if !happened {
+                    assert!(k > 2, "there were no effects to disturb");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The same while it is changed: it comes to what the new spec comes to from nothing.
+pub async fn faults_while_updating<K: Kind<World = World>>(case: Case) {
+    for (n, update) in case.updates.iter().enumerate() {
+        let content = content_of::<K>(&case, update).await;
+        for (what, fault) in FAULTS {
+            for lag in lags() {
+                for k in 1.. {
+                    eprintln!("update {n}, {what} effect {k}, {lag:?}");
+                    let mut run = Run::<K>::converged(&case, lag).await;
+                    run.edit(|object| update(&mut object["spec"]));
+                    fault(&run.model, k);
+                    run.expect(Outcome::Converged).await;
+                    let happened = !run.model.fault_pending();
+                    run.model.restart();
+                    sleep(Duration::from_secs(20)).await;
+                    run.assert_rests(&case, &content).await;
+                    if !happened {
+                        assert!(k > 1, "the update had no effect");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Deleted at each moment of its creation.
+pub async fn deleted_while_creating<K: Kind<World = World>>(case: Case) {
+    for (what, fault) in FAULTS {
+        for lag in lags() {
+            for k in 1.. {
+                eprintln!("deleted at {what} effect {k}, {lag:?}");
+                let mut run = Run::<K>::begin(&case, lag).await;
+                fault(&run.model, k);
+                run.settle_until(|model| !model.fault_pending()).await;
+                let happened = !run.model.fault_pending();
+                if run.model.crashed() {
+                    run.restart();
+                }
+                run.model.restart();
+                run.delete();
+                run.expect(Outcome::Gone).await;
+                run.assert_gone();
+                if !happened {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A fault at each effect of its deletion.
+pub async fn faults_while_deleting<K: Kind<World = World>>(case: Case) {
+    for (what, fault) in FAULTS {
+        for lag in lags() {
+            for k in 1.. {
+                eprintln!("deletion, {what} effect {k}, {lag:?}");
+                let mut run = Run::<K>::converged(&case, lag).await;
+                run.delete();
+                fault(&run.model, k);
+                run.expect(Outcome::Gone).await;
+                run.assert_gone();
+                if run.model.fault_pending() {
+                    assert!(k > 1, "the deletion had no effect");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The status is lost: it is filled again, AWS is not touched, and deletion finds everything.
+pub async fn status_wiped<K: Kind<World = World>>(case: Case) {
+    for lag in lags() {
+        let mut run = Run::<K>::converged(&case, lag).await;
+        let (content, holdings) = (run.model.content(), run.model.holdings());
+        let status = run.object().map(|object| object["status"].clone());
+        run.restart();
+        run.edit(|object| object["status"] = json!({}));
+        run.expect(Outcome::Converged).await;
+        assert_eq!(run.model.holdings(), holdings);
+        let facts = |status: &serde_json::Value| {
+            let mut facts = status.clone();
+            // The number of the create attempt is not a fact: nothing but the status knows it.
+            facts.as_object_mut().unwrap().retain(|key, _| key != "conditions" && key != "createAttempt");
+            facts
+        };
+        assert_eq!(run.object().map(|object| facts(&object["status"])), status.as_ref().map(facts), "{}", run.story());
+        run.assert_rests(&case, &content).await;
+        for drift in case.drifts {
+            run.edit(|object| object["status"] = json!({}));
+            run.model.drift(&run.uid, *drift);
+            run.expect(Outcome::Converged).await;
+            sleep(Duration::from_secs(20)).await;
+            run.assert_rests(&case, &content).await;
+        }
+        run.delete();
+        run.expect(Outcome::Gone).await;
+        run.assert_gone();
+
+        let mut run = Run::<K>::converged(&case, lag).await;
+        run.edit(|object| object["status"] = json!({}));
+        run.delete();
+        run.restart();
+        run.expect(Outcome::Gone).await;
+        run.assert_gone();
+    }
+}
+
+/// The ownership tags are lost: refused, nothing is touched, and the finalizer stays until Retain.
+pub async fn tags_stripped<K: Kind<World = World>>(case: Case) {
+    let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+    run.model.strip_tags(&run.uid);
+    let content = run.model.content();
+    run.expect(Outcome::Refused).await;
+    assert_eq!(run.reason(), "OwnershipTagsMissing", "{}", run.story());
+    run.delete();
+    run.expect(Outcome::Refused).await;
+    assert_eq!(run.object().map(|object| object["metadata"]["finalizers"].clone()), Some(json!([FINALIZER])));
+    assert_eq!(run.model.content(), content);
+    run.edit(|object| object["spec"]["deletionPolicy"] = json!("Retain"));
+    run.expect(Outcome::Gone).await;
+    assert_eq!(run.model.content(), content);
+}
+
+/// The same name, namespace and cluster id in another cluster: refused until the administrator says take over.
+pub async fn second_owner<K: Kind<World = World>>(case: Case) {
+    let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+    let (content, holdings) = (run.model.content(), run.model.holdings());
+    run.model.user_forget::<K>(NAMESPACE, NAME);
+
+    run.identity = identity("cluster-2", None);
+    run.restart();
+    run.create((case.spec)());
+    run.expect(Outcome::Refused).await;
+    assert_eq!(run.reason(), "OwnedByAnotherCluster", "{}", run.story());
+    run.delete();
+    run.expect(Outcome::Gone).await;
+    assert_eq!((run.object(), run.model.content()), (None, content));
+
+    run.identity = identity("cluster-2", Some("cluster-1"));
+    run.restart();
+    run.create((case.spec)());
+    run.expect(Outcome::Converged).await;
+    assert_eq!(run.model.holdings(), holdings, "taken over, not made again");
+    let content = run.model.content();
+    run.assert_rests(&case, &content).await;
+    run.delete();
+    run.expect(Outcome::Gone).await;
+    run.assert_gone();
+}
+
+/// Restored from Git into the same cluster, and retained then applied again: the objects are taken back.
+pub async fn taken_back<K: Kind<World = World>>(case: Case) {
+    for retained in [false, true] {
+        let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+        let (content, holdings) = (run.model.content(), run.model.holdings());
+        let before = run.uid.clone();
+        if retained {
+            run.edit(|object| object["spec"]["deletionPolicy"] = json!("Retain"));
+            run.expect(Outcome::Converged).await;
+            run.delete();
+            run.expect(Outcome::Gone).await;
+            assert_eq!((run.object(), run.model.content()), (None, content.clone()));
+        } else {
+            run.model.user_forget::<K>(NAMESPACE, NAME);
+        }
+        run.create((case.spec)());
+        run.expect(Outcome::Converged).await;
+        assert_eq!(run.model.holdings(), holdings);
+        assert!(run.model.owned(&before).is_empty(), "{}", run.story());
+        let content: Vec<_> = content.iter().map(|text| text.replace(&before, &run.uid)).collect();
+        run.assert_rests(&case, &content).await;
+        run.delete();
+        run.expect(Outcome::Gone).await;
+        run.assert_gone();
+    }
+}
+
+/// Each drift, and seeded mixtures of them, is seen by a sweep and repaired, completely.
+pub async fn drift<K: Kind<World = World>>(case: Case) {
+    let content = content_of::<K>(&case, |_| ()).await;
+    let singles = case.drifts.iter().map(|drift| vec![*drift]);
+    let mixtures = (0..40_usize).map(|seed| {
+        let pick = |n: usize| case.drifts[(seed * (7 + n) + seed / 5 + n * 3) % case.drifts.len()];
+        (0..2 + seed % 3).map(pick).collect()
+    });
+    for drifts in singles.chain(mixtures).collect::<Vec<_>>() {
+        eprintln!("{drifts:?}");
+        let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+        sleep(Duration::from_mins(2)).await;
+        assert!(!run.sweep_wakes().await, "a sweep sees a difference at rest");
+        for drift in &drifts {
+            run.model.drift(&run.uid, *drift);
+        }
+        if run.model.content() != content {
+            assert!(run.sweep_wakes().await, "{drifts:?} is not seen by a sweep");
+        }
+        run.expect(Outcome::Converged).await;
+        run.assert_rests(&case, &content).await;
+    }
+}
+
+/// What the spec leaves open is left as others have it.
+pub async fn unmanaged<K: Kind<World = World>>(case: Case) {
+    for drift in case.unmanaged {
+        let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+        run.model.drift(&run.uid, *drift);
+        let content = run.model.content();
+        run.expect(Outcome::Converged).await;
+        run.assert_rests(&case, &content).await;
+    }
+}
+
+/// In plan mode AWS is never written to, and the steps stand in the status.
+pub async fn plan_mode<K: Kind<World = World>>(case: Case) {
+    let mut run = Run::<K>::begin(&case, Lag::NONE).await;
+    run.edit(|object| object["spec"]["managementPolicy"] = json!("Plan"));
+    run.expect(Outcome::Planned).await;
+    assert_eq!(run.model.content(), run.before);
+    let plan = run.object().map(|object| object["status"]["plan"].clone()).unwrap_or_default();
+    assert!(plan.as_array().is_some_and(|steps| !steps.is_empty()), "{}", run.story());
+    run.edit(|object| drop(object["spec"].as_object_mut().unwrap().remove("managementPolicy")));
+    run.expect(Outcome::Converged).await;
+    let content = run.model.content();
+    run.edit(|object| object["spec"]["managementPolicy"] = json!("Plan"));
+    run.expect(Outcome::Converged).await;
+    run.delete();
+    run.expect(Outcome::Gone).await;
+    assert_eq!(run.model.content(), content, "deletion in plan mode keeps what AWS has");
+}
+
+/// A paused object is left alone, deletion included.
+pub async fn paused<K: Kind<World = World>>(case: Case) {
+    let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+    let content = run.model.content();
+    run.edit(|object| object["metadata"]["annotations"] = json!({ (PAUSED_ANNOTATION): "true" }));
+    run.delete();
+    let mark = run.model.calls().len();
+    run.expect(Outcome::Paused).await;
+    assert_eq!((run.model.writes_since(mark), run.model.content()), (vec![], content));
+    run.edit(|object| object["metadata"]["annotations"] = json!({}));
+    run.expect(Outcome::Gone).await;
+    run.assert_gone();
+}
+
+/// An object that can't be decoded any more can still be deleted.
+pub async fn undecodable<K: Kind<World = World>>(case: Case) {
+    let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+    run.edit(|object| object["spec"] = json!({ "tags": 5 }));
+    run.expect(Outcome::Undecodable).await;
+    run.delete();
+    run.expect(Outcome::Gone).await;
+    run.assert_gone();
+}
+
+/// Throttling slows it down and does no harm.
+pub async fn throttled<K: Kind<World = World>>(case: Case) {
+    let content = content_of::<K>(&case, |_| ()).await;
+    for n in 1..8 {
+        let mut run = Run::<K>::begin(&case, Lag::NONE).await;
+        run.model.throttle(n);
+        run.expect(Outcome::Converged).await;
+        run.assert_rests(&case, &content).await;
+        run.model.throttle(n);
+        run.delete();
+        run.expect(Outcome::Gone).await;
+        run.assert_gone();
+    }
+}
+
+impl<K: Kind<World = World>> Run<K> {
+    /// Whether a sweep that begins now would wake the object.
+    async fn sweep_wakes(&self) -> bool {
+        let object: K = serde_json::from_value(self.object().unwrap()).unwrap();
+        let began = Instant::now();
+        let seen = K::sweep(&self.engine.world, &[Arc::new(object)]).await.unwrap();
+        self.engine.memory.differs(&self.uid, began, seen.get(&self.uid).copied())
+    }
+
+    /// The reason of the Ready condition.
+    fn reason(&self) -> String {
+        let conditions = self.object().map(|object| object["status"]["conditions"].clone()).unwrap_or_default();
+        let ready = conditions.as_array().into_iter().flatten().find(|condition| condition["type"] == "Ready");
+        ready.and_then(|condition| condition["reason"].as_str()).unwrap_or_default().to_owned()
+    }
+}
+
+/// The operator is killed at many moments in a row while it creates, and again while it deletes.
+pub async fn killed_again_and_again<K: Kind<World = World>>(case: Case) {
+    let content = content_of::<K>(&case, |_| ()).await;
+    for stride in 1..4 {
+        let mut run = Run::<K>::begin(&case, Lag::time(Duration::from_secs(3))).await;
+        for deleting in [false, true] {
+            if deleting {
+                run.delete();
+            }
+            for _ in 0..30 {
+                run.model.crash_after(stride);
+                run.settle_until(|model| !model.fault_pending()).await;
+                run.restart();
+            }
+            run.engine = engine(&run.model, &run.identity);
+            if !deleting {
+                run.expect(Outcome::Converged).await;
+                sleep(Duration::from_secs(20)).await;
+                run.assert_rests(&case, &content).await;
+            }
+        }
+        run.expect(Outcome::Gone).await;
+        run.assert_gone();
+    }
+}

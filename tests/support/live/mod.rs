@@ -1,0 +1,214 @@
+//! The operator as a process against a real kube-apiserver and LocalStack. `make test` provides both, by the
+//! variables KUBECONFIG and PRIVATELINK_AWS_ENDPOINT_URL.
+
+pub mod aws;
+pub mod operator;
+
+use std::time::Duration;
+
+use k8s_openapi::{
+    api::core::v1::{Event, Namespace},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    core::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta},
+};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+use self::{aws::Network, operator::Operator};
+
+/// Longest wait for a condition; generous, since it only bounds a failing test.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+/// The cluster id of all live tests: the cluster remembers it.
+pub const CLUSTER_ID: &str = "it";
+
+/// One at a time: an operator watches the whole cluster.
+static TURN: Mutex<()> = Mutex::const_new(());
+static CRDS: OnceCell<()> = OnceCell::const_new();
+
+/// One test's namespace, network and clients.
+pub struct Live {
+    /// Kubernetes.
+    pub client: Client,
+    /// AWS, as an outsider sees it.
+    pub aws: aws::Clients,
+    /// This test's own namespace.
+    pub namespace: String,
+    /// This test's own VPC and what is in it.
+    pub network: Network,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Live {
+    /// Waits for its turn and makes an empty namespace and a network.
+    pub async fn begin(name: &str) -> Self {
+        let turn = TURN.lock().await;
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let client = Client::try_default().await.expect("KUBECONFIG leads to a cluster; run the tests by `make test`");
+        CRDS.get_or_init(|| install_crds(client.clone())).await;
+        let aws = aws::Clients::connect().await;
+        let namespace = format!("{name}-{:06x}", rand::random::<u32>() & 0xff_ffff);
+        let object = Namespace {
+            metadata: ObjectMeta { name: Some(namespace.clone()), ..ObjectMeta::default() },
+            ..Namespace::default()
+        };
+        Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
+        let network = Network::make(&aws, &namespace).await;
+        Self { client, aws, namespace, network, _turn: turn }
+    }
+
+    /// Starts an operator that sweeps often and trusts LocalStack to be consistent.
+    pub async fn operator(&self, flags: &[&str]) -> Operator {
+        Operator::start(flags).await
+    }
+
+    /// The API of one of our kinds in this namespace.
+    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource(kind))
+    }
+
+    /// Applies a manifest given as YAML, with `$name` placeholders for the network filled in.
+    pub async fn apply(&self, yaml: &str) -> Result<DynamicObject, kube::Error> {
+        let object: DynamicObject = serde_saphyr::from_str(&self.network.fill(yaml)).expect("the manifest is YAML");
+        let kind = object.types.as_ref().expect("the manifest has a kind").kind.clone();
+        let name = object.metadata.name.clone().expect("the manifest has a name");
+        self.api(&kind).patch(&name, &PatchParams::apply("it").force(), &Patch::Apply(&object)).await
+    }
+
+    /// Applies a manifest that the apiserver must accept.
+    pub async fn applied(&self, yaml: &str) -> DynamicObject {
+        self.apply(yaml).await.unwrap_or_else(|error| panic!("{error}\n{yaml}"))
+    }
+
+    /// Merges a patch into an object.
+    pub async fn patch(&self, kind: &str, name: &str, patch: Value) {
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    /// Asks for a pass now.
+    pub async fn request(&self, kind: &str, name: &str, token: &str) {
+        let annotations = json!({ "metadata": { "annotations": { "privatelink.dev/requested-at": token } } });
+        self.patch(kind, name, annotations).await;
+    }
+
+    /// The object as JSON.
+    pub async fn get(&self, kind: &str, name: &str) -> Value {
+        serde_json::to_value(self.api(kind).get(name).await.unwrap()).unwrap()
+    }
+
+    /// Waits until the object satisfies the condition; returns it.
+    pub async fn wait(&self, kind: &str, name: &str, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        eventually(async || {
+            last = self.get(kind, name).await;
+            condition(&last)
+        })
+        .await
+        .unwrap_or_else(|()| panic!("{kind} {name} was to become {what}; it is {last:#}"));
+        last
+    }
+
+    /// Waits until Ready is True for the current generation.
+    pub async fn ready(&self, kind: &str, name: &str) -> Value {
+        self.wait(kind, name, "Ready", |object| {
+            let ready = condition(object, "Ready");
+            ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]
+        })
+        .await
+    }
+
+    /// Waits until Ready has this reason, for the current generation; returns its message.
+    pub async fn reason(&self, kind: &str, name: &str, reason: &str) -> String {
+        let object = self
+            .wait(kind, name, reason, |object| {
+                let ready = condition(object, "Ready");
+                ready["reason"] == reason && ready["observedGeneration"] == object["metadata"]["generation"]
+            })
+            .await;
+        condition(&object, "Ready")["message"].as_str().unwrap().to_owned()
+    }
+
+    /// Deletes the object and waits until it is gone.
+    pub async fn delete(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+        self.gone(kind, name).await;
+    }
+
+    /// Waits until the object is gone.
+    pub async fn gone(&self, kind: &str, name: &str) {
+        let mut last = None;
+        eventually(async || {
+            last = self.api(kind).get_opt(name).await.unwrap();
+            last.is_none()
+        })
+        .await
+        .unwrap_or_else(|()| panic!("{kind} {name} was to go away; it is {last:#?}"));
+    }
+
+    /// Reasons and notes of the Events about an object.
+    pub async fn events(&self, name: &str) -> Vec<(String, String)> {
+        let events = Api::<Event>::namespaced(self.client.clone(), &self.namespace);
+        let list = events.list(&ListParams::default()).await.unwrap();
+        list.items
+            .into_iter()
+            .filter(|event| event.involved_object.name.as_deref() == Some(name))
+            .map(|event| (event.reason.unwrap_or_default(), event.message.unwrap_or_default()))
+            .collect()
+    }
+
+    /// Deletes everything of ours in the namespace, then the namespace, and waits until it is gone.
+    pub async fn end(self) {
+        for kind in ["LambdaFunction", "VpcEndpoint", "InstanceRole"] {
+            self.api(kind).delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
+        }
+        for kind in ["LambdaFunction", "VpcEndpoint", "InstanceRole"] {
+            eventually(async || self.api(kind).list(&ListParams::default()).await.unwrap().items.is_empty())
+                .await
+                .unwrap_or_else(|()| panic!("each {kind} was to go away"));
+        }
+        Api::<Namespace>::all(self.client.clone()).delete(&self.namespace, &DeleteParams::default()).await.unwrap();
+        assert_eq!(self.aws.owned(&self.namespace).await, Vec::<String>::new(), "AWS holds nothing of ours any more");
+    }
+}
+
+/// A condition of an object, or null.
+pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().find(|c| c["type"] == type_).unwrap_or(&Value::Null)
+}
+
+/// Asks again and again until the answer is yes.
+pub async fn eventually(mut yes: impl AsyncFnMut() -> bool) -> Result<(), ()> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut poll = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        poll.tick().await;
+        if yes().await {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() > deadline {
+            return Err(());
+        }
+    }
+}
+
+fn resource(kind: &str) -> ApiResource {
+    match kind {
+        "ConfigMap" => ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&()),
+        _ => ApiResource::from_gvk(&GroupVersionKind::gvk("privatelink.dev", "v1alpha1", kind)),
+    }
+}
+
+/// Applies the CRDs that the code generates and waits until they are served.
+async fn install_crds(client: Client) {
+    let api = Api::<CustomResourceDefinition>::all(client);
+    for crd in privatelink_operator::kinds::crds() {
+        let name = crd.metadata.name.clone().unwrap();
+        api.patch(&name, &PatchParams::apply("it").force(), &Patch::Apply(&crd)).await.unwrap();
+        let established = kube::runtime::conditions::is_crd_established();
+        kube::runtime::wait::await_condition(api.clone(), &name, established).await.unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+//! The operator's process.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::Stdio,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::{Child, Command},
+};
+
+use super::{CLUSTER_ID, eventually};
+
+/// A running operator. Dropping it kills it.
+pub struct Operator {
+    child: Child,
+    address: SocketAddr,
+    log: PathBuf,
+    _log_dir: tempfile::TempDir,
+}
+
+/// A command line of the operator with what every live test needs.
+pub fn command(cluster_id: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_privatelink-operator"));
+    command.args(["run", "--cluster-id", cluster_id, "--aws-endpoint-url", &super::aws::endpoint_url()]);
+    command.args(["--region", super::aws::REGION, "--log-format", "json"]);
+    command.kill_on_drop(true);
+    command
+}
+
+impl Operator {
+    /// Starts it and waits until it is ready.
+    pub async fn start(flags: &[&str]) -> Self {
+        let operator = Self::spawn(flags);
+        eventually(async || operator.get("/readyz").await.is_some_and(|(status, _)| status == 200))
+            .await
+            .unwrap_or_else(|()| panic!("the operator was to become ready; its log:\n{}", operator.log()));
+        operator
+    }
+
+    /// Starts it without waiting.
+    pub fn spawn(flags: &[&str]) -> Self {
+        let address = free_address();
+        let log_dir = tempfile::tempdir().unwrap();
+        let log = log_dir.path().join("operator.log");
+        let mut command = command(CLUSTER_ID);
+        command.args(["--http-address", &address.to_string(), "--consistency-window", "1s"]);
+        if !flags.contains(&"--resync-interval") {
+            command.args(["--resync-interval", "2s"]);
+        }
+        let child = command
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, address, log, _log_dir: log_dir }
+    }
+
+    /// kill -9.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// AWS calls so far, by `service:operation`.
+    pub async fn aws_calls(&self) -> BTreeMap<String, u64> {
+        let mut calls = BTreeMap::new();
+        for line in self.metrics().await.lines().filter(|line| line.starts_with("aws_api_requests_total{")) {
+            let label = |name: &str| {
+                let rest = line.split_once(&format!("{name}=\"")).expect("the label is there").1;
+                rest.split_once('"').expect("the label ends").0.to_owned()
+            };
+            let count: u64 = line.rsplit_once(' ').expect("a value follows").1.parse().expect("a count");
+            *calls.entry(format!("{}:{}", label("service"), label("operation"))).or_default() += count;
+        }
+        calls
+    }
+
+    /// The text of /metrics.
+    pub async fn metrics(&self) -> String {
+        self.get("/metrics").await.expect("the operator serves metrics").1
+    }
+
+    async fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.address).await.ok()?;
+        let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some((status, body.to_owned()))
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+}

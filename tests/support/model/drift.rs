@@ -1,0 +1,308 @@
+//! What others do behind the operator's back, and what AWS holds in the end, for comparison.
+
+use privatelink_operator::cloud::{
+    ec2::Endpoint,
+    iam::{InstanceProfile, Role},
+    lambda::Function,
+    ownership::{PREFIX, Tags, UID},
+};
+use tokio::time::Instant;
+
+use super::{
+    Model, State,
+    ec2::{EndpointRecord, Network},
+    iam::RoleRecord,
+    lambda::code_sha256,
+    replica::Lag,
+};
+
+/// One change by somebody else to the AWS objects of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// The endpoint is deleted.
+    DeleteEndpoint,
+    /// One of its subnets is removed.
+    RemoveSubnet,
+    /// Its security groups become the VPC's default.
+    ChangeGroups,
+    /// Its policy denies everything.
+    ChangeEndpointPolicy,
+    /// Its private DNS is turned off.
+    DisablePrivateDns,
+    /// Its route tables are removed.
+    RemoveRouteTables,
+    /// A tag of the spec gets another value.
+    ChangeTag,
+    /// The tags of the spec are removed.
+    RemoveTags,
+    /// A tag that the spec does not name is added.
+    AddTag,
+    /// Managed policies are detached.
+    DetachPolicies,
+    /// A foreign managed policy is attached.
+    AttachForeignPolicy,
+    /// The trust policy trusts somebody else.
+    ChangeTrust,
+    /// Inline policies are deleted.
+    DeleteInlinePolicies,
+    /// Inline policies get another document.
+    ChangeInlinePolicies,
+    /// A foreign inline policy is put.
+    PutForeignInlinePolicy,
+    /// The role is taken out of its profile.
+    EmptyProfile,
+    /// The profile is deleted.
+    DeleteProfile,
+    /// The instances lose their profile.
+    Disassociate,
+    /// The role and its profile are deleted.
+    DeleteRole,
+    /// The function is deleted.
+    DeleteFunction,
+    /// Its memory is changed.
+    ChangeMemory,
+    /// Its time-out is changed.
+    ChangeTimeout,
+    /// Its entry point is changed.
+    ChangeHandler,
+    /// Its environment is emptied.
+    ChangeEnvironment,
+    /// Other code is uploaded.
+    ChangeCode,
+}
+
+/// All that can happen to an endpoint.
+pub const ENDPOINT: &[Drift] = &[
+    Drift::DeleteEndpoint,
+    Drift::RemoveSubnet,
+    Drift::ChangeGroups,
+    Drift::ChangeEndpointPolicy,
+    Drift::DisablePrivateDns,
+    Drift::RemoveRouteTables,
+    Drift::ChangeTag,
+    Drift::RemoveTags,
+];
+/// All that can happen to a role.
+pub const ROLE: &[Drift] = &[
+    Drift::DeleteRole,
+    Drift::ChangeTag,
+    Drift::RemoveTags,
+    Drift::DetachPolicies,
+    Drift::AttachForeignPolicy,
+    Drift::ChangeTrust,
+    Drift::DeleteInlinePolicies,
+    Drift::ChangeInlinePolicies,
+    Drift::PutForeignInlinePolicy,
+    Drift::EmptyProfile,
+    Drift::DeleteProfile,
+    Drift::Disassociate,
+];
+/// All that can happen to a function.
+pub const FUNCTION: &[Drift] = &[
+    Drift::DeleteFunction,
+    Drift::ChangeMemory,
+    Drift::ChangeTimeout,
+    Drift::ChangeHandler,
+    Drift::ChangeEnvironment,
+    Drift::ChangeCode,
+    Drift::ChangeTag,
+    Drift::RemoveTags,
+];
+
+const FOREIGN: &str = r#"{"Statement":{"Action":"iam:*","Effect":"Deny","Resource":"*"}}"#;
+
+fn is_of(tags: &Tags, uid: &str) -> bool {
+    tags.get(UID).is_some_and(|have| have == uid)
+}
+
+/// Changes the tags that are not the operator's.
+fn retag(tags: &mut Tags, drift: Drift) {
+    match drift {
+        Drift::ChangeTag => {
+            if let Some((_, value)) = tags.iter_mut().find(|(key, _)| !key.starts_with(PREFIX)) {
+                value.push_str("-changed");
+            }
+        }
+        Drift::RemoveTags => tags.retain(|key, _| key.starts_with(PREFIX)),
+        Drift::AddTag => drop(tags.insert("foreign".to_owned(), "x".to_owned())),
+        _ => {}
+    }
+}
+
+impl State {
+    fn endpoints_of(&self, uid: &str) -> Vec<EndpointRecord> {
+        let live = self.ec2.endpoints.all().filter(|(_, r)| r.deleted_at.is_none() && is_of(&r.endpoint.tags, uid));
+        live.map(|(_, record)| record.clone()).collect()
+    }
+
+    fn drift_endpoint(&mut self, mut record: EndpointRecord, drift: Drift) {
+        let endpoint = &mut record.endpoint;
+        match drift {
+            Drift::DeleteEndpoint => record.deleted_at = Some(Instant::now()),
+            Drift::RemoveSubnet => drop(endpoint.subnet_ids.pop_first()),
+            Drift::ChangeGroups if !endpoint.security_group_ids.is_empty() => {
+                endpoint.security_group_ids = [Network::DEFAULT_GROUP.to_owned()].into();
+            }
+            Drift::ChangeEndpointPolicy => endpoint.policy = Some(FOREIGN.to_owned()),
+            Drift::DisablePrivateDns => endpoint.private_dns_enabled = false,
+            Drift::RemoveRouteTables => endpoint.route_table_ids.clear(),
+            other => retag(&mut endpoint.tags, other),
+        }
+        self.ec2.endpoints.put(&record.endpoint.id.clone(), Some(record), Lag::NONE);
+    }
+
+    fn drift_role(&mut self, key: &str, mut record: RoleRecord, drift: Drift) {
+        match drift {
+            Drift::DeleteRole => {
+                self.drop_profiles(&record.role.name);
+                return self.iam.roles.put(key, None, Lag::NONE);
+            }
+            Drift::DeleteProfile => self.drop_profiles(&record.role.name),
+            Drift::DetachPolicies => record.attached.clear(),
+            Drift::AttachForeignPolicy => {
+                record.attached.insert("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess".to_owned());
+            }
+            Drift::ChangeTrust => record.role.trust_policy = FOREIGN.to_owned(),
+            Drift::DeleteInlinePolicies => record.inline.clear(),
+            Drift::ChangeInlinePolicies => record.inline.values_mut().for_each(|text| FOREIGN.clone_into(text)),
+            Drift::PutForeignInlinePolicy => {
+                record.inline.insert("foreign".to_owned(), FOREIGN.to_owned());
+            }
+            other => retag(&mut record.role.tags, other),
+        }
+        self.iam.roles.put(key, Some(record), Lag::NONE);
+    }
+
+    fn drop_profiles(&mut self, role: &str) {
+        let keys: Vec<String> = self.iam.profiles.all().map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            if self.iam.profiles.current(&key).is_some_and(|p| p.profile.roles.iter().any(|name| name == role)) {
+                self.iam.profiles.put(&key, None, Lag::NONE);
+            }
+        }
+    }
+
+    fn empty_profiles(&mut self, uid: &str) {
+        let all: Vec<_> = self.iam.profiles.all().map(|(key, record)| (key.clone(), record.clone())).collect();
+        for (key, mut record) in all {
+            if is_of(&record.profile.tags, uid) {
+                record.profile.roles.clear();
+                self.iam.profiles.put(&key, Some(record), Lag::NONE);
+            }
+        }
+    }
+
+    fn disassociate_all(&mut self) {
+        let all: Vec<_> = self.ec2.associations.all().map(|(id, record)| (id.clone(), record.clone())).collect();
+        for (id, mut record) in all {
+            record.ended_at.get_or_insert_with(Instant::now);
+            self.ec2.associations.put(&id, Some(record), Lag::NONE);
+        }
+    }
+
+    fn drift_function(&mut self, name: &str, drift: Drift) {
+        let Some(mut record) = self.lambda.functions.current(name).cloned() else { return };
+        if drift == Drift::DeleteFunction {
+            return self.lambda.functions.put(name, None, Lag::NONE);
+        }
+        let function = &mut record.function;
+        match drift {
+            Drift::ChangeMemory => function.memory_size += 64,
+            Drift::ChangeTimeout => function.timeout_seconds += 1,
+            Drift::ChangeHandler => function.handler = Some("other.handler".to_owned()),
+            Drift::ChangeEnvironment => function.environment.0.clear(),
+            Drift::ChangeCode => function.code_sha256 = code_sha256(b"PK other"),
+            other => retag(function.tags.get_or_insert_default(), other),
+        }
+        record.revision = self.number();
+        self.lambda.functions.put(name, Some(record), Lag::NONE);
+    }
+}
+
+impl Model {
+    /// Lets a drift happen to all AWS objects of an owner. One that does not fit them changes nothing.
+    pub fn drift(&self, uid: &str, drift: Drift) {
+        let mut state = self.state();
+        for record in state.endpoints_of(uid) {
+            state.drift_endpoint(record, drift);
+        }
+        match drift {
+            Drift::EmptyProfile => state.empty_profiles(uid),
+            Drift::Disassociate => state.disassociate_all(),
+            _ => {}
+        }
+        let roles: Vec<_> = state.iam.roles.all().map(|(key, record)| (key.clone(), record.clone())).collect();
+        for (key, record) in roles.into_iter().filter(|(_, record)| is_of(&record.role.tags, uid)) {
+            state.drift_role(&key, record, drift);
+        }
+        let functions: Vec<_> = state.lambda.functions.all().map(|(name, f)| (name.clone(), f.clone())).collect();
+        for (name, record) in functions {
+            if record.function.tags.as_ref().is_some_and(|tags| is_of(tags, uid)) {
+                state.drift_function(&name, drift);
+            }
+        }
+    }
+
+    /// Takes all tags off the AWS objects of an owner.
+    pub fn strip_tags(&self, uid: &str) {
+        let mut state = self.state();
+        for mut record in state.endpoints_of(uid) {
+            record.endpoint.tags.clear();
+            state.ec2.endpoints.put(&record.endpoint.id.clone(), Some(record), Lag::NONE);
+        }
+        let roles: Vec<_> = state.iam.roles.all().map(|(key, record)| (key.clone(), record.clone())).collect();
+        for (key, mut record) in roles.into_iter().filter(|(_, record)| is_of(&record.role.tags, uid)) {
+            record.role.tags.clear();
+            state.iam.roles.put(&key, Some(record), Lag::NONE);
+        }
+        let profiles: Vec<_> = state.iam.profiles.all().map(|(key, record)| (key.clone(), record.clone())).collect();
+        for (key, mut record) in profiles.into_iter().filter(|(_, record)| is_of(&record.profile.tags, uid)) {
+            record.profile.tags.clear();
+            state.iam.profiles.put(&key, Some(record), Lag::NONE);
+        }
+        let functions: Vec<_> = state.lambda.functions.all().map(|(name, f)| (name.clone(), f.clone())).collect();
+        for (name, mut record) in functions {
+            if record.function.tags.as_ref().is_some_and(|tags| is_of(tags, uid)) {
+                record.function.tags = Some(Tags::new());
+                state.lambda.functions.put(&name, Some(record), Lag::NONE);
+            }
+        }
+    }
+
+    /// All that AWS holds beside the network, in words that leave out what AWS chooses itself (ids, revisions).
+    /// Two accounts with the same content are the same to a user.
+    pub fn content(&self) -> Vec<String> {
+        let state = self.state();
+        let endpoints = state.ec2.endpoints.all().filter(|(_, r)| r.deleted_at.is_none()).map(|(_, r)| {
+            let endpoint = Endpoint {
+                id: String::new(),
+                dns_names: Vec::new(),
+                network_interface_ids: [r.endpoint.network_interface_ids.len().to_string()].into(),
+                ..r.endpoint.clone()
+            };
+            format!("{endpoint:?}")
+        });
+        let associations = state
+            .ec2
+            .associations
+            .all()
+            .filter(|(_, r)| r.ended_at.is_none())
+            .map(|(_, r)| format!("{} on {}", r.association.profile_arn, r.association.instance_id));
+        let roles = state.iam.roles.all().map(|(_, r)| {
+            let role = Role { id: String::new(), ..r.role.clone() };
+            format!("{role:?} {:?} {:?}", r.attached, r.inline)
+        });
+        let profiles = state.iam.profiles.all().map(|(_, r)| {
+            let profile = InstanceProfile { id: String::new(), ..r.profile.clone() };
+            format!("{profile:?}")
+        });
+        let functions = state.lambda.functions.all().filter(|(_, f)| !f.is_going()).map(|(_, f)| {
+            let function = Function { revision_id: String::new(), ..f.function.clone() };
+            format!("{function:?} {:?}", f.function.environment.0)
+        });
+        let mut content: Vec<String> =
+            endpoints.chain(associations).chain(roles).chain(profiles).chain(functions).collect();
+        content.sort();
+        content
+    }
+}

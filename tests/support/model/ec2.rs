@@ -1,0 +1,505 @@
+//! Amazon EC2: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>. Networks and instances are given;
+//! endpoints live in `endpoints.rs`, instance profile associations here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use privatelink_operator::cloud::{
+    ec2::{
+        Ec2, Endpoint, EndpointChange, Filter, Instance, NewEndpoint, ProfileAssociation, RouteTable, SecurityGroup,
+        Subnet, Vpc,
+    },
+    fault::{Fault, Service},
+    ownership::Tags,
+};
+use tokio::time::Instant;
+
+pub use super::endpoints::EndpointRecord;
+use super::{Answer, Model, REGION, State, Timing, refuse, replica::Store};
+
+/// An association of an instance profile with an instance.
+#[derive(Clone, Debug)]
+pub struct AssociationRecord {
+    /// The association; its state comes from the times.
+    pub association: ProfileAssociation,
+    /// When it is `associated`.
+    pub ready_at: Instant,
+    /// When it was asked to go.
+    pub ended_at: Option<Instant>,
+}
+
+impl AssociationRecord {
+    fn view(&self, now: Instant, timing: &Timing) -> Option<ProfileAssociation> {
+        let state = match self.ended_at {
+            Some(ended) if now < ended + timing.association => "disassociating",
+            Some(_) => return None,
+            None if now < self.ready_at => "associating",
+            None => "associated",
+        };
+        Some(ProfileAssociation { state: state.to_owned(), ..self.association.clone() })
+    }
+}
+
+/// Networks, instances, endpoints and associations.
+#[derive(Debug, Default)]
+pub struct Ec2State {
+    /// VPCs by id.
+    pub vpcs: BTreeMap<String, Vpc>,
+    /// Subnets by id.
+    pub subnets: BTreeMap<String, Subnet>,
+    /// Security groups by id.
+    pub groups: BTreeMap<String, SecurityGroup>,
+    /// Route tables by id.
+    pub tables: BTreeMap<String, RouteTable>,
+    /// Instances by id.
+    pub instances: BTreeMap<String, Instance>,
+    /// Associations by id.
+    pub associations: Store<AssociationRecord>,
+    /// Endpoints by id.
+    pub endpoints: Store<EndpointRecord>,
+    /// What each client token was first used with, and the endpoint that it made.
+    pub tokens: HashMap<String, (NewEndpoint, String)>,
+    /// Services of others, such as one behind a Gateway Load Balancer, by name, with their endpoint type.
+    pub foreign_services: BTreeMap<String, &'static str>,
+}
+
+impl Ec2State {
+    /// Endpoints that are not being deleted, with their tags.
+    pub fn live(&self) -> Vec<(&'static str, String, Tags)> {
+        self.endpoints
+            .all()
+            .filter(|(_, record)| record.deleted_at.is_none())
+            .map(|(id, record)| ("endpoint", id.clone(), record.endpoint.tags.clone()))
+            .collect()
+    }
+
+    /// Tags of a resource other than an endpoint.
+    fn tags_mut(&mut self, id: &str) -> Option<&mut Tags> {
+        let vpc = self.vpcs.get_mut(id).map(|x| &mut x.tags);
+        let subnet = self.subnets.get_mut(id).map(|x| &mut x.tags);
+        let group = self.groups.get_mut(id).map(|x| &mut x.tags);
+        let table = self.tables.get_mut(id).map(|x| &mut x.tags);
+        let instance = self.instances.get_mut(id).map(|x| &mut x.tags);
+        vpc.or(subnet).or(group).or(table).or(instance)
+    }
+}
+
+/// Whether all filters match: values of a filter are `ORed` and may hold `*` and `?`.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
+pub fn matches(filters: &[Filter], tags: &Tags, field: impl Fn(&str) -> Option<String>) -> Answer<bool> {
+    for filter in filters {
+        let found: Vec<String> = if filter.name == "tag-key" {
+            tags.keys().cloned().collect()
+        } else if let Some(key) = filter.name.strip_prefix("tag:") {
+            tags.get(key).cloned().into_iter().collect()
+        } else if let Some(value) = field(&filter.name) {
+            vec![value]
+        } else {
+            return refuse("InvalidParameterValue", format!("The filter '{}' is invalid", filter.name));
+        };
+        if !found.iter().any(|have| filter.values.iter().any(|pattern| glob(pattern.as_bytes(), have.as_bytes()))) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern.split_first(), text.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) if glob(rest, text) => true,
+        (Some((b'*', _)), Some((_, tail))) => glob(pattern, tail),
+        (Some((b'?', rest)), Some((_, tail))) => glob(rest, tail),
+        (Some((p, rest)), Some((t, tail))) if p == t => glob(rest, tail),
+        _ => false,
+    }
+}
+
+fn select<T: Clone>(
+    all: impl IntoIterator<Item = T>,
+    filters: &[Filter],
+    tags: impl Fn(&T) -> Tags,
+    field: impl Fn(&T, &str) -> Option<String>,
+) -> Answer<Vec<T>> {
+    let mut found = Vec::new();
+    for item in all {
+        if matches(filters, &tags(&item), |name| field(&item, name))? {
+            found.push(item);
+        }
+    }
+    Ok(found)
+}
+
+impl State {
+    fn associate(&mut self, instance_id: &str, profile_arn: &str, now: Instant) -> Answer<ProfileAssociation> {
+        match self.profile_known_to_ec2(profile_arn, now) {
+            None => {
+                return refuse(
+                    "InvalidParameterValue",
+                    format!(
+                        "Value ({profile_arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
+                    ),
+                );
+            }
+            Some(false) => {
+                return refuse(
+                    "InvalidParameterValue",
+                    format!("IAM Instance Profile \"{profile_arn}\" has no associated IAM Roles"),
+                );
+            }
+            Some(true) => {}
+        }
+        let association = ProfileAssociation {
+            id: format!("iip-assoc-{:017x}", self.number()),
+            instance_id: instance_id.to_owned(),
+            profile_arn: profile_arn.to_owned(),
+            state: "associating".to_owned(),
+        };
+        let record = AssociationRecord {
+            association: association.clone(),
+            ready_at: now + self.timing.association,
+            ended_at: None,
+        };
+        let lag = self.timing.lag;
+        self.ec2.associations.put(&association.id, Some(record), lag);
+        Ok(association)
+    }
+
+    fn association_target(&mut self, id: &str, now: Instant) -> Answer<AssociationRecord> {
+        let timing = self.timing;
+        match self.ec2.associations.target(id).filter(|record| record.view(now, &timing).is_some()) {
+            Some(record) => Ok(record),
+            None => refuse("InvalidAssociationID.NotFound", format!("The association ID '{id}' does not exist")),
+        }
+    }
+
+    fn end_association(&mut self, mut record: AssociationRecord, now: Instant) {
+        record.ended_at.get_or_insert(now);
+        let lag = self.timing.lag;
+        self.ec2.associations.put(&record.association.id.clone(), Some(record), lag);
+    }
+
+    fn running(&self, instance_id: &str) -> Answer<bool> {
+        match self.ec2.instances.get(instance_id) {
+            None => refuse("InvalidInstanceID.NotFound", format!("The instance ID '{instance_id}' does not exist")),
+            Some(instance) if ["terminated", "shutting-down"].contains(&instance.state.as_str()) => refuse(
+                "IncorrectInstanceState",
+                format!("The instance '{instance_id}' is not in the 'running' or 'stopped' states."),
+            ),
+            Some(instance) => Ok(instance.state == "running"),
+        }
+    }
+}
+
+impl Model {
+    /// One EC2 read.
+    pub(super) async fn ec2_read<T: Send>(
+        &self,
+        operation: &'static str,
+        run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
+    ) -> Result<T, Fault> {
+        self.aws(Service::Ec2, operation, false, run).await
+    }
+
+    /// One EC2 write.
+    pub(super) async fn ec2_write<T: Send>(
+        &self,
+        operation: &'static str,
+        run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
+    ) -> Result<T, Fault> {
+        self.aws(Service::Ec2, operation, true, run).await
+    }
+
+    async fn change_tags(
+        &self,
+        operation: &'static str,
+        id: &str,
+        change: impl FnOnce(&mut Tags) + Send,
+    ) -> Result<(), Fault> {
+        self.ec2_write(operation, |s, now| {
+            if id.starts_with("vpce-") {
+                return s.change_endpoint(id, now, |_, record| {
+                    change(&mut record.endpoint.tags);
+                    Ok(())
+                });
+            }
+            match s.ec2.tags_mut(id) {
+                Some(tags) => change(tags),
+                None => return refuse("InvalidID", format!("The ID '{id}' is not valid")),
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Ec2 for Model {
+    async fn endpoints(&self, filters: &[Filter]) -> Result<Vec<Endpoint>, Fault> {
+        self.ec2_read("DescribeVpcEndpoints", |s, now| {
+            let timing = s.timing;
+            let records = s.ec2.endpoints.list();
+            select(
+                records.iter().filter_map(|record| record.view(now, &timing)),
+                filters,
+                |e| e.tags.clone(),
+                |e, name| match name {
+                    "vpc-endpoint-id" => Some(e.id.clone()),
+                    "vpc-id" => Some(e.vpc_id.clone()),
+                    "service-name" => Some(e.service_name.clone()),
+                    "vpc-endpoint-type" => Some(e.endpoint_type.clone()),
+                    "vpc-endpoint-state" => Some(e.state.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn endpoint(&self, id: &str) -> Result<Option<Endpoint>, Fault> {
+        self.ec2_read("DescribeVpcEndpoints", |s, now| {
+            let timing = s.timing;
+            Ok(s.ec2.endpoints.read(id).and_then(|record| record.view(now, &timing)))
+        })
+        .await
+    }
+
+    async fn create_endpoint(&self, new: &NewEndpoint) -> Result<Endpoint, Fault> {
+        self.ec2_write("CreateVpcEndpoint", |s, now| s.create_endpoint(new, now)).await
+    }
+
+    async fn modify_endpoint(&self, change: &EndpointChange) -> Result<(), Fault> {
+        self.ec2_write("ModifyVpcEndpoint", |s, now| s.modify_endpoint(change, now)).await
+    }
+
+    async fn delete_endpoint(&self, id: &str) -> Result<(), Fault> {
+        match self.ec2_write("DeleteVpcEndpoints", |s, now| s.delete_endpoint(id, now)).await {
+            Err(fault) if fault.is(&["InvalidVpcEndpointId.NotFound"]) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn endpoint_services(&self) -> Result<BTreeSet<String>, Fault> {
+        self.ec2_read("DescribeVpcEndpointServices", |s, _| Ok(s.service_names())).await
+    }
+
+    async fn create_tags(&self, id: &str, tags: &Tags) -> Result<(), Fault> {
+        self.change_tags("CreateTags", id, |have| have.extend(tags.clone())).await
+    }
+
+    async fn delete_tags(&self, id: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
+        self.change_tags("DeleteTags", id, |have| have.retain(|key, _| !keys.contains(key))).await
+    }
+
+    async fn vpcs(&self, filters: &[Filter]) -> Result<Vec<Vpc>, Fault> {
+        self.ec2_read("DescribeVpcs", |s, _| {
+            select(
+                s.ec2.vpcs.values().cloned(),
+                filters,
+                |x| x.tags.clone(),
+                |x, name| match name {
+                    "vpc-id" => Some(x.id.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn subnets(&self, filters: &[Filter]) -> Result<Vec<Subnet>, Fault> {
+        self.ec2_read("DescribeSubnets", |s, _| {
+            select(
+                s.ec2.subnets.values().cloned(),
+                filters,
+                |x| x.tags.clone(),
+                |x, name| match name {
+                    "subnet-id" => Some(x.id.clone()),
+                    "vpc-id" => Some(x.vpc_id.clone()),
+                    "availability-zone" => Some(x.zone.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn security_groups(&self, filters: &[Filter]) -> Result<Vec<SecurityGroup>, Fault> {
+        self.ec2_read("DescribeSecurityGroups", |s, _| {
+            select(
+                s.ec2.groups.values().cloned(),
+                filters,
+                |x| x.tags.clone(),
+                |x, name| match name {
+                    "group-id" => Some(x.id.clone()),
+                    "group-name" => Some(x.name.clone()),
+                    "vpc-id" => Some(x.vpc_id.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn route_tables(&self, filters: &[Filter]) -> Result<Vec<RouteTable>, Fault> {
+        self.ec2_read("DescribeRouteTables", |s, _| {
+            select(
+                s.ec2.tables.values().cloned(),
+                filters,
+                |x| x.tags.clone(),
+                |x, name| match name {
+                    "route-table-id" => Some(x.id.clone()),
+                    "vpc-id" => Some(x.vpc_id.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn instances(&self, filters: &[Filter]) -> Result<Vec<Instance>, Fault> {
+        self.ec2_read("DescribeInstances", |s, _| {
+            select(
+                s.ec2.instances.values().cloned(),
+                filters,
+                |x| x.tags.clone(),
+                |x, name| match name {
+                    "instance-id" => Some(x.id.clone()),
+                    "instance-state-name" => Some(x.state.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn profile_associations(&self, filters: &[Filter]) -> Result<Vec<ProfileAssociation>, Fault> {
+        self.ec2_read("DescribeIamInstanceProfileAssociations", |s, now| {
+            let timing = s.timing;
+            let records = s.ec2.associations.list();
+            select(
+                records.iter().filter_map(|record| record.view(now, &timing)),
+                filters,
+                |_| Tags::new(),
+                |x, name| match name {
+                    "instance-id" => Some(x.instance_id.clone()),
+                    "state" => Some(x.state.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn associate_profile(&self, instance_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
+        self.ec2_write("AssociateIamInstanceProfile", |s, now| {
+            s.running(instance_id)?;
+            let timing = s.timing;
+            let taken = s.ec2.associations.all().any(|(_, record)| {
+                record.association.instance_id == instance_id && record.view(now, &timing).is_some()
+            });
+            if taken {
+                return refuse(
+                    "IncorrectState",
+                    format!("There is an existing association for instance {instance_id}"),
+                );
+            }
+            s.associate(instance_id, profile_arn, now)
+        })
+        .await
+    }
+
+    async fn replace_profile(&self, association_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
+        self.ec2_write("ReplaceIamInstanceProfileAssociation", |s, now| {
+            let old = s.association_target(association_id, now)?;
+            let instance_id = old.association.instance_id.clone();
+            if !s.running(&instance_id)? {
+                return refuse(
+                    "IncorrectInstanceState",
+                    format!("The instance '{instance_id}' is not in the 'running' state."),
+                );
+            }
+            if old.ended_at.is_some() {
+                return refuse(
+                    "IncorrectState",
+                    format!("The association '{association_id}' is not in the 'associated' state."),
+                );
+            }
+            let new = s.associate(&instance_id, profile_arn, now)?;
+            s.end_association(old, now);
+            Ok(new)
+        })
+        .await
+    }
+
+    async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault> {
+        let answer = self
+            .ec2_write("DisassociateIamInstanceProfile", |s, now| {
+                let record = s.association_target(association_id, now)?;
+                s.end_association(record, now);
+                Ok(())
+            })
+            .await;
+        match answer {
+            Err(fault) if fault.is(&["InvalidAssociationID.NotFound"]) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// The network that is there before the operator: ids by what they are.
+pub struct Network;
+
+impl Network {
+    /// The VPC.
+    pub const VPC: &str = "vpc-0a";
+    /// Subnets in zones a and c, and a second one in zone a.
+    pub const SUBNETS: [&str; 3] = ["subnet-0a", "subnet-0c", "subnet-0aa"];
+    /// The VPC's default security group.
+    pub const DEFAULT_GROUP: &str = "sg-0d";
+    /// A security group named `web`, tagged `Name: web`.
+    pub const GROUP: &str = "sg-0e";
+    /// Route tables.
+    pub const TABLES: [&str; 2] = ["rtb-0a", "rtb-0b"];
+    /// Running instances, tagged `app: client` and `app: other`.
+    pub const INSTANCES: [&str; 2] = ["i-0a", "i-0b"];
+    /// A service behind a Gateway Load Balancer.
+    pub const GWLB_SERVICE: &str = "com.amazonaws.vpce.ap-northeast-1.vpce-svc-0123456789abcdef0";
+}
+
+fn named(name: &str) -> Tags {
+    Tags::from([("Name".to_owned(), name.to_owned())])
+}
+
+impl Model {
+    /// A model with the network of [`Network`].
+    pub fn with_network() -> Self {
+        let model = Self::new();
+        model.state().ec2.build_network();
+        model
+    }
+}
+
+impl Ec2State {
+    fn build_network(&mut self) {
+        let vpc_id = || Network::VPC.to_owned();
+        self.vpcs.insert(vpc_id(), Vpc { id: vpc_id(), tags: named("demo") });
+        for (id, zone) in Network::SUBNETS.iter().zip(["a", "c", "a"]) {
+            let subnet =
+                Subnet { id: (*id).to_owned(), vpc_id: vpc_id(), zone: format!("{REGION}{zone}"), tags: named(id) };
+            self.subnets.insert(subnet.id.clone(), subnet);
+        }
+        for (id, name) in [(Network::DEFAULT_GROUP, "default"), (Network::GROUP, "web")] {
+            let group = SecurityGroup { id: id.to_owned(), name: name.to_owned(), vpc_id: vpc_id(), tags: named(name) };
+            self.groups.insert(group.id.clone(), group);
+        }
+        for id in Network::TABLES {
+            self.tables.insert(id.to_owned(), RouteTable { id: id.to_owned(), vpc_id: vpc_id(), tags: named(id) });
+        }
+        for (id, app) in Network::INSTANCES.iter().zip(["client", "other"]) {
+            let tags = Tags::from([("app".to_owned(), app.to_owned())]);
+            let instance = Instance { id: (*id).to_owned(), state: "running".to_owned(), tags };
+            self.instances.insert(instance.id.clone(), instance);
+        }
+        self.foreign_services.insert(Network::GWLB_SERVICE.to_owned(), "GatewayLoadBalancer");
+    }
+}

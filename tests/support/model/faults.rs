@@ -1,0 +1,109 @@
+//! What goes wrong between the operator and the world. Effects are counted from 1, over AWS and cluster
+//! together: the k-th effect is the k-th write that was accepted.
+
+use super::{Model, Refusal};
+
+/// How a call ended other than well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The operation was refused.
+    Refused(Refusal),
+    /// No answer arrived; the effect is unknown to the caller.
+    Unanswered(&'static str),
+    /// Throttled, without effect.
+    Throttled,
+}
+
+/// Faults in store.
+#[derive(Debug, Default)]
+pub struct Faults {
+    effects: usize,
+    crash_after: Option<usize>,
+    lose_answer: Option<usize>,
+    fail_before: Option<usize>,
+    throttle: usize,
+    down: bool,
+}
+
+impl Faults {
+    /// Before a call has any effect.
+    pub fn before(&mut self, write: bool) -> Option<Cut> {
+        if self.down {
+            return Some(Cut::Unanswered("the process is dead"));
+        }
+        if self.throttle > 0 {
+            self.throttle -= 1;
+            return Some(Cut::Throttled);
+        }
+        if write && self.fail_before == Some(self.effects + 1) {
+            self.fail_before = None;
+            return Some(Cut::Unanswered("connection refused"));
+        }
+        None
+    }
+
+    /// After a write took effect, before its caller knows.
+    pub fn after(&mut self) -> Option<Cut> {
+        self.effects += 1;
+        if self.crash_after == Some(self.effects) {
+            self.crash_after = None;
+            self.down = true;
+            return Some(Cut::Unanswered("the process died"));
+        }
+        if self.lose_answer == Some(self.effects) {
+            self.lose_answer = None;
+            return Some(Cut::Unanswered("connection reset by peer"));
+        }
+        None
+    }
+
+    /// Whether the operator is dead.
+    pub fn down(&self) -> bool {
+        self.down
+    }
+
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Model {
+    /// The k-th effect from now is the last thing that the operator does, until [`Model::restart`].
+    pub fn crash_after(&self, k: usize) {
+        let faults = &mut self.state().faults;
+        faults.crash_after = Some(faults.effects + k);
+    }
+
+    /// The caller of the k-th effect from now never hears that it took place.
+    pub fn lose_answer(&self, k: usize) {
+        let faults = &mut self.state().faults;
+        faults.lose_answer = Some(faults.effects + k);
+    }
+
+    /// What would be the k-th effect from now fails without one.
+    pub fn fail_before(&self, k: usize) {
+        let faults = &mut self.state().faults;
+        faults.fail_before = Some(faults.effects + k);
+    }
+
+    /// The next n calls are throttled.
+    pub fn throttle(&self, n: usize) {
+        self.state().faults.throttle = n;
+    }
+
+    /// Whether the operator is dead.
+    pub fn crashed(&self) -> bool {
+        self.state().faults.down()
+    }
+
+    /// Whether a fault that was ordered has not happened yet.
+    pub fn fault_pending(&self) -> bool {
+        let faults = &self.state().faults;
+        faults.crash_after.is_some() || faults.lose_answer.is_some() || faults.fail_before.is_some()
+    }
+
+    /// The operator may be started again, and nothing more goes wrong.
+    pub fn restart(&self) {
+        self.state().faults.reset();
+    }
+}
