@@ -13,16 +13,31 @@ const REJECTED: &[(&str, &str, &str, &str)] = &[
     (ENDPOINT, "vpc: { id: $vpc }", "vpc: {}", "exactly one of id and tags"),
     (ENDPOINT, "vpc: { id: $vpc }", "vpc: { id: vpc-XYZ }", "spec.vpc.id"),
     (ENDPOINT, "[{ tags: { Name: $net } }]", "[{}]", "exactly one of id and tags"),
-    (ENDPOINT, "securityGroups: [{ name: $net }]", "securityGroups: [{ id: sg-1, name: x }]", "id excludes name and tags"),
+    (
+        ENDPOINT,
+        "securityGroups: [{ name: $net }]",
+        "securityGroups: [{ id: sg-1, name: x }]",
+        "id excludes name and tags",
+    ),
     (ENDPOINT, "service: lambda", "service: ''", "spec.service"),
     (ENDPOINT, "privateDnsEnabled: false", "routeTables: [{ id: rtb-1 }]", "routeTables"),
     (ENDPOINT, "privateDnsEnabled: false", "tags: { 'privatelink.dev/uid': x }", "reserved"),
     (ROLE, "managedPolicies:", "roleName: 'has spaces'\n  managedPolicies:", "spec.roleName"),
     (ROLE, "managedPolicies:", "permissionsBoundary: not-an-arn\n  managedPolicies:", "spec.permissionsBoundary"),
     (ROLE, "{ id: $instance }", "{ id: i-XYZ }", "spec.instances[0].id"),
-    (ROLE, "managedPolicies:", "trust: { services: [ec2.amazonaws.com], policy: { Version: '2012-10-17', Statement: [{ Effect: Allow }] } }\n  managedPolicies:", "trust"),
+    (
+        ROLE,
+        "managedPolicies:",
+        "trust: { services: [ec2.amazonaws.com], policy: { Version: '2012-10-17', Statement: [{ Effect: Allow }] } }\n  managedPolicies:",
+        "trust",
+    ),
     (FUNCTION, "  code:\n", "  code:\n    configMapRef: { name: x }\n", "code"),
-    (FUNCTION, "  executionRole:\n", "  executionRole:\n    arn: 'arn:aws:iam::123456789012:role/x'\n", "executionRole"),
+    (
+        FUNCTION,
+        "  executionRole:\n",
+        "  executionRole:\n    arn: 'arn:aws:iam::123456789012:role/x'\n",
+        "executionRole",
+    ),
     (FUNCTION, "create: { managedPolicies: [AWSLambdaBasicExecutionRole] }", "arn: nonsense", "spec.executionRole.arn"),
     (FUNCTION, "memorySize: 128", "memorySize: 64", "spec.memorySize"),
     (FUNCTION, "memorySize: 128", "timeoutSeconds: 0", "spec.timeoutSeconds"),
@@ -74,7 +89,8 @@ async fn immutable_fields_are_rejected_with_a_way_out() {
 async fn what_only_a_look_up_can_tell_is_stalled_with_the_field_and_cleared_by_an_edit() {
     let live = Live::begin("stalled").await;
     let operator = live.operator(&["--resync-interval", "1h"]).await;
-    live.applied(&ENDPOINT.replace("subnets: [{ tags: { Name: $net } }]", "subnets: [{ tags: { Name: nowhere } }]")).await;
+    live.applied(&ENDPOINT.replace("subnets: [{ tags: { Name: $net } }]", "subnets: [{ tags: { Name: nowhere } }]"))
+        .await;
     let message = live.reason("VpcEndpoint", "lambda", "NoSubnetMatched").await;
     assert!(message.contains("spec.subnets") && message.contains("nowhere"), "{message}");
     let object = live.get("VpcEndpoint", "lambda").await;
@@ -95,9 +111,8 @@ async fn what_only_a_look_up_can_tell_is_stalled_with_the_field_and_cleared_by_a
         "Statement": [{ "Effect": "Allow", "Action": "nonsense", "Resource": "*" }],
     } } } });
     live.patch("InstanceRole", "client", broken).await;
-    let object = live
-        .wait("InstanceRole", "client", "refused", |object| condition(object, "Stalled")["status"] == "True")
-        .await;
+    let object =
+        live.wait("InstanceRole", "client", "refused", |object| condition(object, "Stalled")["status"] == "True").await;
     let message = condition(&object, "Ready")["message"].as_str().unwrap();
     assert!(message.contains("spec.inlinePolicies") && message.contains("broken"), "{message}");
     live.patch("InstanceRole", "client", json!({ "spec": { "inlinePolicies": null } })).await;

@@ -42,7 +42,8 @@ async fn a_paused_object_is_left_alone_deletion_included() {
     let operator = live.operator(&[]).await;
     live.applied(ENDPOINT).await;
     live.ready("VpcEndpoint", "lambda").await;
-    live.patch("VpcEndpoint", "lambda", json!({ "metadata": { "annotations": { "privatelink.dev/paused": "true" } } })).await;
+    live.patch("VpcEndpoint", "lambda", json!({ "metadata": { "annotations": { "privatelink.dev/paused": "true" } } }))
+        .await;
     live.api("VpcEndpoint").delete("lambda", &Default::default()).await.unwrap();
     crate::support::live::eventually(async || {
         live.events("lambda").await.iter().any(|(reason, note)| reason == "Paused" && note.contains("deletion waits"))
@@ -50,7 +51,8 @@ async fn a_paused_object_is_left_alone_deletion_included() {
     .await
     .expect("an Event says that the deletion waits");
     assert_eq!(live.aws.endpoints(&live.namespace).await.len(), 1);
-    live.patch("VpcEndpoint", "lambda", json!({ "metadata": { "annotations": { "privatelink.dev/paused": null } } })).await;
+    live.patch("VpcEndpoint", "lambda", json!({ "metadata": { "annotations": { "privatelink.dev/paused": null } } }))
+        .await;
     live.gone("VpcEndpoint", "lambda").await;
     live.end().await;
     drop(operator);

@@ -59,10 +59,11 @@ async fn guardrails_refuse_what_the_administrator_does_not_allow() {
     let message = live.reason("InstanceRole", "hello-execution", "NotAllowed").await;
     assert!(message.contains("spec.trust"), "{message}");
     let role = "arn: 'arn:aws:iam::000000000000:role/admin'";
-    live.applied(&FUNCTION.replace("name: hello", "name: other").replace(
-        "create: { managedPolicies: [AWSLambdaBasicExecutionRole] }",
-        role,
-    ))
+    live.applied(
+        &FUNCTION
+            .replace("name: hello", "name: other")
+            .replace("create: { managedPolicies: [AWSLambdaBasicExecutionRole] }", role),
+    )
     .await;
     let message = live.reason("LambdaFunction", "other", "NotAllowed").await;
     assert!(message.contains("spec.executionRole.arn"), "{message}");

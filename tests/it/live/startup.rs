@@ -13,7 +13,8 @@ use crate::support::live::{CLUSTER_ID, Live, eventually, operator};
 async fn the_cluster_id_is_required_and_pinned() {
     let live = Live::begin("pinned").await;
     let running = live.operator(&[]).await;
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_privatelink-operator")).arg("run").output().await.unwrap();
+    let output =
+        tokio::process::Command::new(env!("CARGO_BIN_EXE_privatelink-operator")).arg("run").output().await.unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("--cluster-id"));
 
@@ -29,7 +30,8 @@ async fn the_cluster_id_is_required_and_pinned() {
 async fn an_object_that_cannot_be_decoded_is_counted_and_leaves_the_others_working() {
     let live = Live::begin("decode").await;
     let crds = Api::<CustomResourceDefinition>::all(live.client.clone());
-    let strict = privatelink_operator::kinds::crds().into_iter().find(|crd| crd.spec.names.kind == "VpcEndpoint").unwrap();
+    let strict =
+        privatelink_operator::kinds::crds().into_iter().find(|crd| crd.spec.names.kind == "VpcEndpoint").unwrap();
     let name = strict.metadata.name.clone().unwrap();
     let params = PatchParams::apply("it").force();
     crds.patch(&name, &params, &Patch::Apply(relaxed(strict.clone()))).await.unwrap();

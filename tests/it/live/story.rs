@@ -42,9 +42,10 @@ async fn three_manifests_make_a_private_path() {
     assert_eq!(live.aws.endpoints(&live.namespace).await.len(), 3);
 
     let associations = live.aws.ec2.describe_iam_instance_profile_associations().send().await.unwrap();
-    let associated = associations.iam_instance_profile_associations().iter().find(|association| {
-        association.instance_id() == Some(&live.network.instance)
-    });
+    let associated = associations
+        .iam_instance_profile_associations()
+        .iter()
+        .find(|association| association.instance_id() == Some(&live.network.instance));
     assert!(associated.is_some(), "the instance carries the profile");
 
     let role_arn = role["status"]["arn"].as_str().unwrap();
@@ -88,16 +89,16 @@ async fn values_of_the_environment_appear_nowhere() {
     let operator = live.operator(&["--log-level", "trace"]).await;
     live.applied(&FUNCTION.replace("value: Hello", "value: canary-7f3a9c")).await;
     live.ready("LambdaFunction", "hello").await;
-    live.patch("LambdaFunction", "hello", serde_json::json!({ "spec": { "env": [{ "name": "GREETING", "value": "canary-7f3a9d" }] } })).await;
+    live.patch(
+        "LambdaFunction",
+        "hello",
+        serde_json::json!({ "spec": { "env": [{ "name": "GREETING", "value": "canary-7f3a9d" }] } }),
+    )
+    .await;
     live.ready("LambdaFunction", "hello").await;
     let object = live.get("LambdaFunction", "hello").await;
-    let told = format!(
-        "{}{}{:?}{}",
-        operator.log(),
-        object["status"],
-        live.events("hello").await,
-        operator.metrics().await
-    );
+    let told =
+        format!("{}{}{:?}{}", operator.log(), object["status"], live.events("hello").await, operator.metrics().await);
     assert!(told.contains(aws::REGION), "the operator has told something");
     assert!(!told.contains("canary-7f3a9"), "no value of the environment is told");
     live.end().await;
