@@ -161,9 +161,9 @@ mod tests {
         for (last, read) in [
             (None, true),
             (Some((Duration::from_secs(59), true)), false),
-            (Some((Duration::from_secs(60), true)), true),
+            (Some((Duration::from_mins(1), true)), true),
             (Some((Duration::from_secs(3599), false)), false),
-            (Some((Duration::from_secs(3600), false)), true),
+            (Some((Duration::from_hours(1), false)), true),
         ] {
             assert_eq!(must_read(last), read, "{last:?}");
         }

@@ -138,31 +138,66 @@ pub fn desired(
     object: &InstanceRole,
     resolved: Resolved,
 ) -> Result<Desired, Failure> {
-    let spec = &object.spec;
-    let guardrails = &cloud.guardrails;
-    trust::check(spec.trust.as_ref(), &guardrails.allowed_trust_services)?;
-    let names = Names::of(subject);
-    let path = path("spec.path", spec.path.as_deref(), "/", guardrails)?;
-    let profile = profile(spec, names.profile, &path, guardrails)?;
-    if profile.is_none() && spec.instances.as_ref().is_some_and(|terms| !terms.is_empty()) {
-        return Err(Invalid::NoProfile.into());
+    let limits = Limits { guardrails: &cloud.guardrails, allow_tag: allow_tag_value(&cloud.identity, subject) };
+    limits.apply(&object.spec, Names::of(subject), cloud.owner(subject).tags(), resolved)
+}
+
+/// What holds for all objects of a namespace.
+struct Limits<'a> {
+    guardrails: &'a Guardrails,
+    allow_tag: String,
+}
+
+impl Limits<'_> {
+    fn apply(
+        &self,
+        spec: &InstanceRoleSpec,
+        names: Names,
+        ownership: Tags,
+        resolved: Resolved,
+    ) -> Result<Desired, Failure> {
+        trust::check(spec.trust.as_ref(), &self.guardrails.allowed_trust_services)?;
+        let path = path("spec.path", spec.path.as_deref(), "/", self.guardrails)?;
+        let profile = profile(spec, names.profile, &path, self.guardrails)?;
+        if profile.is_none() && spec.instances.as_ref().is_some_and(|terms| !terms.is_empty()) {
+            return Err(Invalid::NoProfile.into());
+        }
+        Ok(Desired {
+            role: names.role,
+            trust: trust_policy(spec)?,
+            boundary: boundary(spec, self.guardrails)?,
+            managed_policies: managed_policies(resolved.managed_policies, self.guardrails)?,
+            inline_policies: spec.inline_policies.as_ref().map(inline_policies).transpose()?,
+            keep_foreign_policies: spec.foreign_policies.unwrap_or_default() == ForeignPolicies::Keep,
+            instances: resolved.instances.map(|selection| self.instances(spec, selection)).transpose()?,
+            tags: tags(spec, ownership)?,
+            path,
+            profile,
+        })
     }
-    let allow_tag = allow_tag_value(&cloud.identity, subject);
-    Ok(Desired {
-        role: names.role,
-        trust: trust_policy(spec)?,
-        boundary: boundary(spec, guardrails)?,
-        managed_policies: managed_policies(resolved.managed_policies, guardrails)?,
-        inline_policies: spec.inline_policies.as_ref().map(inline_policies).transpose()?,
-        keep_foreign_policies: spec.foreign_policies.unwrap_or_default() == ForeignPolicies::Keep,
-        instances: resolved
-            .instances
-            .map(|selection| instances(spec, selection, guardrails, &allow_tag))
-            .transpose()?,
-        tags: tags(spec, cloud.owner(subject).tags())?,
-        path,
-        profile,
-    })
+
+    fn instances(&self, spec: &InstanceRoleSpec, selection: Selection) -> Result<Instances, Invalid> {
+        let replace = spec.on_conflict == Some(OnConflict::Replace);
+        if replace && !self.guardrails.allow_profile_replace {
+            return Err(Invalid::Replace);
+        }
+        if selection.instances.len() > INSTANCE_LIMIT {
+            return Err(Invalid::TooManyInstances(selection.instances.len()));
+        }
+        if self.guardrails.require_allow_tag {
+            let allowed = |tags: &Tags| tags.get(ALLOW_TAG) == Some(&self.allow_tag);
+            let refused = selection.instances.values().filter(|instance| !allowed(&instance.tags));
+            let ids: Vec<_> = refused.map(|instance| instance.id.as_str()).take(5).collect();
+            if !ids.is_empty() {
+                return Err(Invalid::AllowTag { instances: ids.join(", "), value: self.allow_tag.clone() });
+            }
+        }
+        Ok(Instances {
+            selected: selection.instances.into_iter().map(|(id, instance)| (id, instance.state)).collect(),
+            unmatched: selection.unmatched,
+            replace: replace.then_some(selection.profile_owners),
+        })
+    }
 }
 
 /// The value of the tag that `--require-allow-tag` asks for.
@@ -245,34 +280,6 @@ fn size(document: &str) -> usize {
     document.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-fn instances(
-    spec: &InstanceRoleSpec,
-    selection: Selection,
-    guardrails: &Guardrails,
-    allow_tag: &str,
-) -> Result<Instances, Invalid> {
-    let replace = spec.on_conflict == Some(OnConflict::Replace);
-    if replace && !guardrails.allow_profile_replace {
-        return Err(Invalid::Replace);
-    }
-    if selection.instances.len() > INSTANCE_LIMIT {
-        return Err(Invalid::TooManyInstances(selection.instances.len()));
-    }
-    if guardrails.require_allow_tag {
-        let all = selection.instances.values();
-        let untagged = all.filter(|instance| instance.tags.get(ALLOW_TAG).is_none_or(|value| value != allow_tag));
-        let ids: Vec<_> = untagged.map(|instance| instance.id.as_str()).take(5).collect();
-        if !ids.is_empty() {
-            return Err(Invalid::AllowTag { instances: ids.join(", "), value: allow_tag.to_owned() });
-        }
-    }
-    Ok(Instances {
-        selected: selection.instances.into_iter().map(|(id, instance)| (id, instance.state)).collect(),
-        unmatched: selection.unmatched,
-        replace: replace.then_some(selection.profile_owners),
-    })
-}
-
 fn tags(spec: &InstanceRoleSpec, ownership: Tags) -> Result<Tags, Invalid> {
     let given = spec.common.tags.clone().unwrap_or_default();
     let mut by_lower_case = BTreeMap::new();
@@ -282,4 +289,142 @@ fn tags(spec: &InstanceRoleSpec, ownership: Tags) -> Result<Tags, Invalid> {
         }
     }
     Ok(given.into_iter().chain(ownership).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cloud::ec2::Instance;
+
+    const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+
+    fn apply(spec: Value, guardrails: &Guardrails, resolved: Resolved) -> Result<Desired, Failure> {
+        let spec: InstanceRoleSpec = serde_json::from_value(spec).unwrap();
+        let names = Names { role: "r".into(), profile: "r".into() };
+        let limits = Limits { guardrails, allow_tag: "c/ns".into() };
+        limits.apply(&spec, names, [("privatelink.dev/owner".into(), "ns/r".into())].into(), resolved)
+    }
+
+    fn refused(spec: Value, guardrails: &Guardrails, resolved: Resolved) -> (String, String) {
+        let failure = apply(spec, guardrails, resolved).unwrap_err();
+        (failure.reason, failure.message)
+    }
+
+    fn one_instance(tags: &[(&str, &str)]) -> Resolved {
+        let tags = tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let instance = Instance { id: "i-1".into(), state: "running".into(), tags };
+        let instances = [("i-1".to_owned(), instance)].into();
+        Resolved { instances: Some(Selection { instances, ..Selection::default() }), ..Resolved::default() }
+    }
+
+    #[test]
+    fn an_empty_spec_is_a_role_for_ec2() {
+        let desired = apply(json!({}), &Guardrails::default(), Resolved::default()).unwrap();
+        let root = Path { create: "/".into(), given: false, prefix: "/".into() };
+        assert_eq!(desired.trust, trust::document(None));
+        assert_eq!(desired.profile, Some(Profile { name: "r".into(), path: root.clone() }));
+        assert_eq!(desired.path, root);
+        assert_eq!(
+            (desired.boundary, desired.managed_policies, desired.inline_policies, desired.instances),
+            (None, None, None, None),
+            "what is absent is unmanaged"
+        );
+        assert_eq!(desired.tags.len(), 1);
+    }
+
+    #[test]
+    fn guardrails_hold() {
+        let none = Guardrails::default();
+        let boundary = Guardrails { permissions_boundary: Some(READ_ONLY.into()), ..none.clone() };
+        let prefix = Guardrails { role_path_prefix: Some("/app/".into()), ..none.clone() };
+        let policies = Guardrails { allowed_managed_policies: vec!["*:policy/Read*".into()], ..none.clone() };
+        let services = Guardrails { allowed_trust_services: vec!["lambda.amazonaws.com".into()], ..none.clone() };
+        let allow_tag = Guardrails { require_allow_tag: true, ..none.clone() };
+        let attach = |arn: &str| Resolved { managed_policies: Some([arn.to_owned()].into()), ..Resolved::default() };
+        let instances = json!([{ "id": "i-1" }]);
+        for (spec, guardrails, resolved, field) in [
+            (
+                json!({ "permissionsBoundary": "arn:aws:iam::aws:policy/Other" }),
+                &boundary,
+                Resolved::default(),
+                "spec.permissionsBoundary: ",
+            ),
+            (json!({ "path": "/other/" }), &prefix, Resolved::default(), "spec.path: "),
+            (
+                json!({ "path": "/app/x/", "instanceProfile": { "path": "/" } }),
+                &prefix,
+                Resolved::default(),
+                "spec.instanceProfile.path: ",
+            ),
+            (json!({}), &policies, attach("arn:aws:iam::aws:policy/AdministratorAccess"), "spec.managedPolicies: "),
+            (json!({}), &services, Resolved::default(), "spec.trust: "),
+            (json!({ "instances": instances }), &allow_tag, one_instance(&[]), "spec.instances: i-1 "),
+            (
+                json!({ "instances": instances }),
+                &allow_tag,
+                one_instance(&[("privatelink.dev/allow", "c/other")]),
+                "spec.instances: i-1 ",
+            ),
+            (json!({ "instances": instances, "onConflict": "Replace" }), &none, one_instance(&[]), "spec.onConflict: "),
+        ] {
+            let (reason, message) = refused(spec.clone(), guardrails, resolved);
+            assert_eq!(reason, "NotAllowed", "{spec}");
+            assert!(message.starts_with(field), "{message}");
+        }
+    }
+
+    #[test]
+    fn guardrails_let_through_and_fill_in() {
+        let guardrails = Guardrails {
+            permissions_boundary: Some(READ_ONLY.into()),
+            role_path_prefix: Some("/app/".into()),
+            allowed_managed_policies: vec!["*:policy/Read*".into()],
+            allowed_trust_services: vec!["ec2.*".into()],
+            allow_profile_replace: true,
+            require_allow_tag: true,
+            ..Guardrails::default()
+        };
+        let resolved = Resolved {
+            managed_policies: Some([READ_ONLY.to_owned()].into()),
+            ..one_instance(&[("privatelink.dev/allow", "c/ns")])
+        };
+        let spec = json!({ "instances": [{ "id": "i-1" }], "onConflict": "Replace" });
+        let desired = apply(spec, &guardrails, resolved).unwrap();
+        assert_eq!(desired.boundary.as_deref(), Some(READ_ONLY));
+        assert_eq!(desired.path, Path { create: "/app/".into(), given: false, prefix: "/app/".into() });
+        assert_eq!(desired.profile.unwrap().path, desired.path);
+        assert!(desired.instances.unwrap().replace.is_some());
+    }
+
+    #[test]
+    fn invalid_specs_name_the_field() {
+        let policy = |size: usize| json!({ "Statement": [{ "Effect": "Allow", "Resource": "x".repeat(size) }] });
+        for (spec, message) in [
+            (
+                json!({ "trust": { "services": ["lambda.amazonaws.com"] }, "instances": [{ "id": "i-1" }] }),
+                "spec.instances: the role has no instance profile; trust ec2.amazonaws.com or give spec.instanceProfile",
+            ),
+            (
+                json!({ "trust": { "policy": policy(4096) } }),
+                "spec.trust: 4144 characters without white space; AWS allows 4096",
+            ),
+            (
+                json!({ "inlinePolicies": { "a": policy(5200), "b": policy(5200) } }),
+                "spec.inlinePolicies: 10496 characters without white space; AWS allows 10240",
+            ),
+            (
+                json!({ "inlinePolicies": { "a b": policy(1) } }),
+                "spec.inlinePolicies: the name a b has characters other than letters, digits and +=,.@_-",
+            ),
+            (
+                json!({ "tags": { "team": "x", "Team": "x" } }),
+                "spec.tags: the keys Team and team differ in case only, which IAM does not tell apart",
+            ),
+        ] {
+            let refused = refused(spec, &Guardrails::default(), Resolved::default());
+            assert_eq!(refused, ("InvalidSpec".to_owned(), message.to_owned()));
+        }
+    }
 }

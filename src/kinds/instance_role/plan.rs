@@ -1,6 +1,6 @@
 //! What to do, decided from data alone. The order of an update keeps a role from ever being permitted more
-//! than before and after: boundary, trust, what is added, what is removed; then the instance profile, and last
-//! the instances, for which the profile must be there.
+//! than before and after: boundary, narrower trust, what is added, what is removed, wider trust; then the
+//! instance profile, and last the instances, for which the profile must be there.
 
 mod delete;
 mod instances;
@@ -25,6 +25,7 @@ use super::{
     observe::{Observed, ObservedProfile, ObservedRole},
     spec::{InstanceRole, InstanceRoleStatus},
     step::RoleStep,
+    trust,
 };
 
 /// How many managed policies a role can have at AWS's default quota; above it room is made first.
@@ -100,10 +101,13 @@ fn create_role(desired: &Desired, steps: &mut Vec<RoleStep>) {
 fn update_role(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedRole, steps: &mut Vec<RoleStep>) {
     tags(&status.common.managed_tags, desired, observed, steps);
     boundary(status, desired, observed, steps);
-    if !equivalent(&desired.trust, &observed.role.trust_policy) {
-        steps.push(RoleStep::UpdateTrust { role: desired.role.clone(), document: desired.trust.clone() });
-    }
+    let current = &observed.role.trust_policy;
+    let trust = (!equivalent(&desired.trust, current))
+        .then(|| RoleStep::UpdateTrust { role: desired.role.clone(), document: desired.trust.clone() });
+    let (wider, other) = if trust::only_widens(current, &desired.trust) { (trust, None) } else { (None, trust) };
+    steps.extend(other);
     policies(status, desired, observed, steps);
+    steps.extend(wider);
 }
 
 /// The ownership tags of something to claim go before everything else. Keys are removed before others are set,

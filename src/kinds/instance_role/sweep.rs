@@ -18,7 +18,7 @@ use crate::{
         ownership::Tags,
         policy::normalise,
     },
-    engine::failure::Failure,
+    engine::{contract::CommonStatus, failure::Failure},
 };
 
 use super::{
@@ -112,7 +112,7 @@ struct Region {
 
 pub async fn sweep(world: &World, objects: &[Arc<InstanceRole>]) -> Result<HashMap<String, u64>, Failure> {
     let mut by_region: HashMap<&str, Vec<&InstanceRole>> = HashMap::new();
-    let unset = Default::default();
+    let unset = CommonStatus::default();
     for object in objects {
         let status = object.status.as_ref().map_or(&unset, |status| &status.common);
         by_region.entry(world.region(&object.spec.common, status)).or_default().push(object);
@@ -148,4 +148,134 @@ async fn region(aws: &Aws, objects: &[&InstanceRole]) -> Result<Region, Failure>
     let instances = async { aws.ec2.instances(&[]).await.map_err(Failure::from) };
     let (instances, associations) = futures::try_join!(instances, associations(&*aws.ec2))?;
     Ok(Region { instances, associations })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        cloud::iam::{InstanceProfile, Role},
+        kinds::instance_role::{
+            desired::{Instances, Path, Profile},
+            observe::{ObservedProfile, ObservedRole},
+        },
+    };
+
+    const TRUST: &str =
+        r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+    fn object() -> InstanceRole {
+        let spec = json!({ "roleName": "r", "instances": [{ "tags": { "Name": "web" } }] });
+        InstanceRole::new("r", serde_json::from_value(spec).unwrap())
+    }
+
+    fn profile() -> InstanceProfile {
+        InstanceProfile { name: "r".into(), arn: "arn:r".into(), roles: vec!["r".into()], ..InstanceProfile::default() }
+    }
+
+    fn role() -> Role {
+        Role {
+            name: "r".into(),
+            trust_policy: TRUST.into(),
+            permissions_boundary: Some("b".into()),
+            tags: [("team".into(), "x".into())].into(),
+            ..Role::default()
+        }
+    }
+
+    fn association(instance: &str) -> ProfileAssociation {
+        ProfileAssociation {
+            id: "assoc".into(),
+            instance_id: instance.into(),
+            profile_arn: "arn:r".into(),
+            state: "associated".into(),
+        }
+    }
+
+    fn converged() -> u64 {
+        let path = Path { create: "/".into(), given: false, prefix: "/".into() };
+        let desired = Desired {
+            role: "r".into(),
+            path: path.clone(),
+            trust: TRUST.into(),
+            boundary: None,
+            managed_policies: None,
+            inline_policies: None,
+            keep_foreign_policies: false,
+            profile: Some(Profile { name: "r".into(), path }),
+            instances: Some(Instances { selected: [("i-1".into(), "running".into())].into(), ..Instances::default() }),
+            tags: Tags::new(),
+        };
+        let observed = Observed {
+            role: Some(ObservedRole {
+                role: Role { description: Some("not swept".into()), id: "AROA".into(), ..role() },
+                claim: false,
+                attached: ["p".to_owned()].into(),
+                inline: [("i".to_owned(), TRUST.to_owned())].into(),
+            }),
+            profile: Some(ObservedProfile { profile: profile(), claim: false }),
+            associations: Some(vec![association("i-1"), association("i-other")]),
+            ..Observed::default()
+        };
+        fingerprint(&desired, &observed)
+    }
+
+    fn seen() -> (RoleDetail, Region) {
+        let detail = RoleDetail {
+            role: Role { trust_policy: TRUST.replace(r#""sts:AssumeRole""#, r#"["sts:AssumeRole"]"#), ..role() },
+            inline_policies: [("i".to_owned(), TRUST.to_owned())].into(),
+            attached_policies: ["p".to_owned()].into(),
+            instance_profiles: vec![profile()],
+        };
+        let web = |id: &str, state: &str, name: &str| Instance {
+            id: id.into(),
+            state: state.into(),
+            tags: [("Name".into(), name.into())].into(),
+        };
+        let instances =
+            vec![web("i-1", "stopped", "web"), web("i-2", "running", "db"), web("i-3", "terminated", "web")];
+        (detail, Region { instances, associations: vec![association("i-1")] })
+    }
+
+    #[test]
+    fn a_sweep_sees_what_the_pass_saw() {
+        let (detail, region) = seen();
+        assert_eq!(swept(&object(), &detail, &region), converged());
+    }
+
+    #[test]
+    fn every_drift_changes_the_digest() {
+        let drifts: [fn(&mut RoleDetail, &mut Region); 9] = [
+            |detail, _| detail.role.trust_policy = TRUST.replace("ec2", "ecs"),
+            |detail, _| detail.role.permissions_boundary = None,
+            |detail, _| {
+                detail.role.tags.remove("team");
+            },
+            |detail, _| detail.attached_policies.clear(),
+            |detail, _| {
+                detail.inline_policies.insert("i".into(), TRUST.replace("ec2", "ecs"));
+            },
+            |detail, _| detail.instance_profiles.clear(),
+            |_, region| region.associations.clear(),
+            |_, region| region.instances[0].state = "terminated".into(),
+            |_, region| region.instances[1].tags.insert("Name".into(), "web".into()).map_or((), |_| ()),
+        ];
+        for (n, drift) in drifts.into_iter().enumerate() {
+            let (mut detail, mut region) = seen();
+            drift(&mut detail, &mut region);
+            assert_ne!(swept(&object(), &detail, &region), converged(), "drift {n}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_of_instances_needs_no_read_of_the_region() {
+        let mut object = object();
+        object.spec.instances = Some(Vec::new());
+        let (detail, _) = seen();
+        let none = swept(&object, &detail, &Region::default());
+        object.spec.instances = None;
+        assert_ne!(none, swept(&object, &detail, &Region::default()), "none and unmanaged are told apart");
+    }
 }

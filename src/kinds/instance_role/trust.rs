@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     cloud::{
         guardrails::allows,
-        policy::{Effect, PolicyDocument, Statement},
+        policy::{Effect, PolicyDocument, Statement, normalise},
     },
     engine::failure::Failure,
 };
@@ -59,6 +59,43 @@ pub fn check(trust: Option<&Trust>, allowed: &[String]) -> Result<(), Failure> {
     }
 }
 
+/// Whether the wanted trust policy lets in more principals and shuts nobody out. Such a change can wait until
+/// the role's policies are what the new principals may have.
+pub fn only_widens(current: &str, wanted: &str) -> bool {
+    match (grants(current), grants(wanted)) {
+        (Some(current), Some(wanted)) => current.denied == wanted.denied && current.allowed.is_subset(&wanted.allowed),
+        _ => false,
+    }
+}
+
+/// A trust policy taken apart: one normalised policy for each principal of each statement.
+struct Grants {
+    allowed: BTreeSet<String>,
+    denied: BTreeSet<String>,
+}
+
+fn grants(document: &str) -> Option<Grants> {
+    let document: PolicyDocument = serde_json::from_str(document).ok()?;
+    let mut grants = Grants { allowed: BTreeSet::new(), denied: BTreeSet::new() };
+    for statement in &document.statement {
+        let side = if statement.effect == Effect::Allow { &mut grants.allowed } else { &mut grants.denied };
+        side.extend(principals(statement).into_iter().map(|principal| {
+            let statement = vec![Statement { principal, ..statement.clone() }];
+            normalise(&PolicyDocument { statement, ..document.clone() }.to_json())
+        }));
+    }
+    Some(grants)
+}
+
+fn principals(statement: &Statement) -> Vec<Option<Value>> {
+    let Some(Value::Object(kinds)) = &statement.principal else { return vec![statement.principal.clone()] };
+    let each = kinds.iter().flat_map(|(kind, names)| match names {
+        Value::Array(names) => names.iter().map(|name| json!({ kind: name })).collect(),
+        name => vec![json!({ kind: name })],
+    });
+    each.map(Some).collect()
+}
+
 fn not_allowed(message: &str) -> Failure {
     Failure::terminal("NotAllowed", message).at("spec.trust")
 }
@@ -102,7 +139,7 @@ mod tests {
         Trust { services: Some(services.iter().map(|s| (*s).to_owned()).collect()), policy: None }
     }
 
-    fn by_policy(statement: Value) -> Trust {
+    fn by_policy(statement: &Value) -> Trust {
         Trust { services: None, policy: serde_json::from_value(json!({ "Statement": [statement] })).unwrap() }
     }
 
@@ -115,8 +152,8 @@ mod tests {
     #[test]
     fn who_gets_a_profile() {
         let lambda = by_services(&["lambda.amazonaws.com"]);
-        let ec2_policy = by_policy(json!({ "Effect": "Allow", "Principal": { "Service": ["ec2.amazonaws.com"] } }));
-        let denied = by_policy(json!({ "Effect": "Deny", "Principal": { "Service": "ec2.amazonaws.com" } }));
+        let ec2_policy = by_policy(&json!({ "Effect": "Allow", "Principal": { "Service": ["ec2.amazonaws.com"] } }));
+        let denied = by_policy(&json!({ "Effect": "Deny", "Principal": { "Service": "ec2.amazonaws.com" } }));
         for (trust, asked, wants) in [
             (None, false, true),
             (Some(lambda.clone()), false, false),
@@ -132,9 +169,33 @@ mod tests {
     }
 
     #[test]
+    fn wider_is_told_from_other() {
+        let by = |services: &[&str]| document(Some(&by_services(services)));
+        let (ec2, both) = (by(&["ec2.amazonaws.com"]), by(&["lambda.amazonaws.com", "ec2.amazonaws.com"]));
+        let statement = |service: &str| json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" });
+        let split = json!({
+            "Version": "2012-10-17",
+            "Statement": [statement("lambda.amazonaws.com"), statement("ec2.amazonaws.com")],
+        });
+        let mut denying = split.clone();
+        denying["Statement"][0]["Effect"] = json!("Deny");
+        for (current, wanted, wider) in [
+            (&ec2, &both, true),
+            (&both, &ec2, false),
+            (&ec2, &split.to_string(), true),
+            (&ec2, &denying.to_string(), false),
+            (&ec2, &both.replace("sts:AssumeRole", "sts:*"), false),
+            (&by(&["ecs.amazonaws.com"]), &both, false),
+            (&"not JSON".to_owned(), &both, false),
+        ] {
+            assert_eq!(only_widens(current, wanted), wider, "{current} {wanted}");
+        }
+    }
+
+    #[test]
     fn guardrail() {
         let allowed = ["ec2.amazonaws.com".to_owned(), "lambda.*".to_owned()];
-        let policy = |principal: Value| Some(by_policy(json!({ "Effect": "Allow", "Principal": principal })));
+        let policy = |principal: Value| Some(by_policy(&json!({ "Effect": "Allow", "Principal": principal })));
         for (trust, ok) in [
             (None, true),
             (Some(by_services(&["lambda.amazonaws.com"])), true),
@@ -144,8 +205,8 @@ mod tests {
             (policy(json!({ "Service": "ec2.amazonaws.com", "AWS": "123456789012" })), false),
             (policy(json!({ "Federated": "arn:aws:iam::1:oidc-provider/x" })), false),
             (policy(json!("*")), false),
-            (Some(by_policy(json!({ "Effect": "Allow", "NotPrincipal": { "AWS": "1" } }))), false),
-            (Some(by_policy(json!({ "Effect": "Deny", "Principal": "*" }))), true),
+            (Some(by_policy(&json!({ "Effect": "Allow", "NotPrincipal": { "AWS": "1" } }))), false),
+            (Some(by_policy(&json!({ "Effect": "Deny", "Principal": "*" }))), true),
         ] {
             assert_eq!(check(trust.as_ref(), &allowed).is_ok(), ok, "{trust:?}");
             assert!(check(trust.as_ref(), &[]).is_ok(), "no list allows all");

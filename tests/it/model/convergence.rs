@@ -1,6 +1,8 @@
 //! Every kind, run through everything that can go wrong.
 
-use privatelink_operator::kinds::{instance_role::spec::InstanceRole, vpc_endpoint::spec::VpcEndpoint};
+use privatelink_operator::kinds::{
+    instance_role::spec::InstanceRole, lambda_function::spec::LambdaFunction, vpc_endpoint::spec::VpcEndpoint,
+};
 use serde_json::json;
 
 use crate::support::model::{
@@ -8,7 +10,7 @@ use crate::support::model::{
     ec2::Network,
 };
 
-use super::harness::Case;
+use super::harness::{Case, Given};
 
 /// One module for each case, with one test for each scenario.
 macro_rules! cases {
@@ -129,5 +131,33 @@ cases! {
         drifts: &[Drift::DeleteRole, Drift::ChangeTrust],
         unmanaged: &[Drift::AddTag, Drift::AttachForeignPolicy, Drift::PutForeignInlinePolicy],
         given: &[],
+    };
+
+    function: LambdaFunction = Case {
+        spec: || json!({
+            "runtime": "nodejs22.x",
+            "handler": "index.handler",
+            "memorySize": 256,
+            "timeoutSeconds": 10,
+            "env": [{ "name": "STAGE", "value": "test" }],
+            "code": { "inline": { "index.js": "exports.handler = async () => ({ statusCode: 200 });" } },
+            "executionRole": { "arn": "arn:aws:iam::123456789012:role/given" },
+            "tags": { "team": "a", "stage": "test" },
+        }),
+        updates: vec![
+            |spec| spec["memorySize"] = json!(512),
+            |spec| spec["code"] = json!({ "inline": { "index.js": "exports.handler = async () => 'new';" } }),
+            |spec| {
+                spec["architecture"] = json!("arm64");
+                spec["tags"] = json!({ "team": "b" });
+                for field in ["env", "memorySize", "timeoutSeconds"] {
+                    spec.as_object_mut().unwrap().remove(field);
+                }
+            },
+        ],
+        objects: &["function"],
+        drifts: drift::FUNCTION,
+        unmanaged: &[Drift::AddTag],
+        given: &[Given::ExecutionRole],
     };
 }

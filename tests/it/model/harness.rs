@@ -114,7 +114,11 @@ impl<K: Kind<World = World>> Run<K> {
         for given in case.given {
             give(&model, *given).await;
         }
-        model.state().timing.lag = lag;
+        {
+            let timing = &mut model.state().timing;
+            timing.lag = lag;
+            timing.function_deleting = Duration::from_secs(2);
+        }
         let before = model.content();
         let identity = identity("cluster-1", None);
         let engine = engine(&model, &identity);

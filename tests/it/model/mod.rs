@@ -4,3 +4,4 @@ mod conformance;
 mod convergence;
 mod harness;
 mod scenarios;
+mod together;

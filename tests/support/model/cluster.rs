@@ -1,7 +1,11 @@
 //! The cluster: objects as JSON values, with the API server's semantics for identity, generations, versions
 //! and finalizers. What a user does is not counted as a call; what the operator does is.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use kube::core::ApiResource;
@@ -10,7 +14,7 @@ use privatelink_operator::engine::{
     objects::{Event, Events, Objects},
     references::{Cluster, Reference},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{Answer, Model, State, faults::Cut, refuse};
@@ -22,6 +26,8 @@ type Key = (String, String, String, String);
 #[derive(Debug, Default)]
 pub struct ClusterState {
     objects: BTreeMap<Key, Value>,
+    /// Fields of the spec that the operator applied last: those that an apply may take away.
+    applied: BTreeMap<Key, BTreeSet<String>>,
     events: Vec<(String, Event)>,
     started: Option<Instant>,
 }
@@ -196,11 +202,17 @@ impl Cluster for Model {
     async fn apply(&self, reference: &Reference, object: Value) -> Result<(), Failure> {
         let key = key(&reference.resource, &reference.namespace, &reference.name);
         self.gate("apply reference", true, |s, _| {
+            let fields: BTreeSet<String> =
+                object["spec"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+            let owned_before = s.cluster.applied.insert(key.clone(), fields.clone()).unwrap_or_default();
             let Some(mut live) = s.cluster.objects.get(&key).cloned() else {
                 s.create(&key, object);
                 return Ok(());
             };
-            live["spec"] = object["spec"].clone();
+            if let Some(spec) = live["spec"].as_object_mut() {
+                spec.retain(|field, _| fields.contains(field) || !owned_before.contains(field));
+                spec.extend(object["spec"].as_object().cloned().unwrap_or_default());
+            }
             for field in ["labels", "annotations", "ownerReferences"] {
                 if let Some(value) = object.pointer(&format!("/metadata/{field}")) {
                     live["metadata"][field] = value.clone();
