@@ -123,7 +123,7 @@ impl<K: Kind<World = World>> Run<K> {
         let identity = identity("cluster-1", None);
         let engine = engine(&model, &identity);
         let mut run = Self { model, engine, identity, uid: String::new(), before };
-        run.create((case.spec)());
+        run.create(&(case.spec)());
         run
     }
 
@@ -135,7 +135,7 @@ impl<K: Kind<World = World>> Run<K> {
     }
 
     /// A user creates the object.
-    pub fn create(&mut self, spec: Value) {
+    pub fn create(&mut self, spec: &Value) {
         let object = json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),

@@ -198,7 +198,7 @@ pub async fn second_owner<K: Kind<World = World>>(case: Case) {
 
     run.identity = identity("cluster-2", None);
     run.restart();
-    run.create((case.spec)());
+    run.create(&(case.spec)());
     run.expect(Outcome::Refused).await;
     assert_eq!(run.reason(), "OwnedByAnotherCluster", "{}", run.story());
     run.delete();
@@ -207,7 +207,7 @@ pub async fn second_owner<K: Kind<World = World>>(case: Case) {
 
     run.identity = identity("cluster-2", Some("cluster-1"));
     run.restart();
-    run.create((case.spec)());
+    run.create(&(case.spec)());
     run.expect(Outcome::Converged).await;
     assert_eq!(run.model.holdings(), holdings, "taken over, not made again");
     let content = run.model.content();
@@ -232,7 +232,7 @@ pub async fn taken_back<K: Kind<World = World>>(case: Case) {
         } else {
             run.model.user_forget::<K>(NAMESPACE, NAME);
         }
-        run.create((case.spec)());
+        run.create(&(case.spec)());
         run.expect(Outcome::Converged).await;
         assert_eq!(run.model.holdings(), holdings);
         assert!(run.model.owned(&before).is_empty(), "{}", run.story());

@@ -162,7 +162,7 @@ impl State {
             Drift::AttachForeignPolicy => {
                 record.attached.insert("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess".to_owned());
             }
-            Drift::ChangeTrust => record.role.trust_policy = FOREIGN.to_owned(),
+            Drift::ChangeTrust => FOREIGN.clone_into(&mut record.role.trust_policy),
             Drift::DeleteInlinePolicies => record.inline.clear(),
             Drift::ChangeInlinePolicies => record.inline.values_mut().for_each(|text| FOREIGN.clone_into(text)),
             Drift::PutForeignInlinePolicy => {

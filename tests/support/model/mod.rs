@@ -188,15 +188,6 @@ impl Model {
         self.state().calls.clone()
     }
 
-    /// How often each operation was called since the call of this number.
-    pub fn operations_since(&self, first: usize) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::new();
-        for call in self.state().calls.iter().skip(first) {
-            *counts.entry(call.operation).or_default() += 1;
-        }
-        counts
-    }
-
     /// The writes among the calls since the call of this number.
     pub fn writes_since(&self, first: usize) -> Vec<Call> {
         self.state().calls.iter().skip(first).filter(|call| call.write).cloned().collect()
