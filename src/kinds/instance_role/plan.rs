@@ -74,11 +74,12 @@ pub fn plan(subject: &Subject<InstanceRole>, desired: &Desired, observed: Option
                 instances::plan(status, desired, &profile.profile.arn, associations, &mut steps, &mut holds);
             }
         }
-        (None, Some(profile)) if steps.is_empty() => {
-            let ours = status.associations_made.iter().map(String::as_str).collect();
-            holds.extend(delete::profile(&profile.profile, &ours, associations, &mut steps));
-        }
         (None, _) => {}
+    }
+    if let (None, Some(observed), true) = (&desired.profile, observed, steps.is_empty())
+        && let Some(unwanted) = &observed.profile
+    {
+        holds.extend(delete::profile(subject, observed, &unwanted.profile, &mut steps));
     }
     decide(steps, holds)
 }
