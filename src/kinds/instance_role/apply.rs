@@ -73,7 +73,9 @@ pub async fn apply(
         RoleStep::Replace { association, profile_arn, .. } => {
             ec2.replace_profile(association, profile_arn).await.map(|_| ())
         }
-        RoleStep::Disassociate { association, .. } => ec2.disassociate_profile(association).await,
+        RoleStep::Disassociate { instance, association } => {
+            ec2.disassociate_profile(association).await.map(|()| report::disassociated(instance, status))
+        }
         RoleStep::DeleteRole { role } => iam.delete_role(role).await.map(|()| report::role_gone(status)),
     };
     done.map_err(|fault| explain(step, fault))

@@ -200,7 +200,8 @@ fn function_owners(subject: &Subject<InstanceRole>) -> BTreeSet<String> {
     owners.filter(|owner| owner.kind == "LambdaFunction").map(|owner| owner.uid.clone()).collect()
 }
 
-/// Names of the functions that run with the role and are not gone from AWS yet.
+/// Names of the functions that run with the role and are not gone from AWS yet. One that the role was made for,
+/// but whose spec has turned to another, no longer holds it.
 fn functions_using(all: &[Value], role: &str, owners: &BTreeSet<String>) -> Vec<String> {
     let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     all.iter()
@@ -210,7 +211,8 @@ fn functions_using(all: &[Value], role: &str, owners: &BTreeSet<String>) -> Vec<
         })
         .filter(|function| {
             text(function, "/spec/executionRole/instanceRoleRef/name").as_deref() == Some(role)
-                || text(function, "/metadata/uid").is_some_and(|uid| owners.contains(&uid))
+                || function.pointer("/spec/executionRole/create").is_some()
+                    && text(function, "/metadata/uid").is_some_and(|uid| owners.contains(&uid))
         })
         .filter_map(|function| text(function, "/metadata/name"))
         .collect()
@@ -230,14 +232,20 @@ mod tests {
                 "spec": { "executionRole": { "instanceRoleRef": { "name": role } } },
             })
         };
+        let owner = |name: &str, role: Value| {
+            let mut owner = function(name, FINALIZER, "");
+            owner["spec"]["executionRole"] = role;
+            owner
+        };
         let all = [
             function("by-ref", FINALIZER, "role"),
             function("gone", "other/finalizer", "role"),
             function("other", FINALIZER, "another"),
-            function("owner", FINALIZER, ""),
+            owner("owner", json!({ "create": {} })),
+            owner("turned-away", json!({ "arn": "arn:aws:iam::1:role/x" })),
             json!({ "metadata": { "name": "broken" } }),
         ];
-        let owners = BTreeSet::from(["uid-owner".to_owned()]);
+        let owners = BTreeSet::from(["uid-owner".to_owned(), "uid-turned-away".to_owned()]);
         assert_eq!(functions_using(&all, "role", &owners), ["by-ref", "owner"]);
         assert_eq!(functions_using(&all, "role", &BTreeSet::new()), ["by-ref"]);
     }

@@ -74,11 +74,12 @@ pub fn plan(subject: &Subject<InstanceRole>, desired: &Desired, observed: Option
                 instances::plan(status, desired, &profile.profile.arn, associations, &mut steps, &mut holds);
             }
         }
-        (None, Some(profile)) if steps.is_empty() => {
-            let ours = status.associations_made.iter().map(String::as_str).collect();
-            holds.extend(delete::profile(&profile.profile, &ours, associations, &mut steps));
-        }
         (None, _) => {}
+    }
+    if let (None, Some(observed), true) = (&desired.profile, observed, steps.is_empty())
+        && let Some(unwanted) = &observed.profile
+    {
+        holds.extend(delete::profile(subject, observed, &unwanted.profile, &mut steps));
     }
     decide(steps, holds)
 }
@@ -193,9 +194,14 @@ fn create_profile(desired: &Desired, wanted: &Profile, steps: &mut Vec<RoleStep>
     steps.push(RoleStep::CreateProfile {
         profile: wanted.name.clone(),
         path: wanted.path.create.clone(),
-        tags: desired.tags.clone(),
+        tags: ownership(desired),
     });
     steps.push(RoleStep::AddRole { profile: wanted.name.clone(), role: desired.role.clone() });
+}
+
+/// The instance profile carries the ownership tags only; the spec's tags are the role's.
+fn ownership(desired: &Desired) -> Tags {
+    desired.tags.iter().filter(|(key, _)| key.starts_with(PREFIX)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 fn update_profile(
@@ -206,7 +212,7 @@ fn update_profile(
     holds: &mut Vec<Hold>,
 ) {
     let profile = wanted.name.clone();
-    let tags = tag_change(&desired.tags, &[], &observed.profile.tags).set;
+    let tags = tag_change(&ownership(desired), &[], &observed.profile.tags).set;
     if !tags.is_empty() {
         steps.push(RoleStep::TagProfile { profile: profile.clone(), tags });
     }

@@ -68,6 +68,11 @@ pub fn profile_gone(status: &mut InstanceRoleStatus) {
     status.instance_profile_arn = None;
 }
 
+/// An association was undone, by us: it is no longer to be looked for.
+pub fn disassociated(instance: &str, status: &mut InstanceRoleStatus) {
+    status.associations_made.retain(|made| made != instance);
+}
+
 /// Adds tag keys that we are about to set, but for the ownership tags, which are ours by their prefix.
 pub fn add_managed_tags<'a>(status: &mut InstanceRoleStatus, keys: impl Iterator<Item = &'a String>) {
     let managed = &mut status.common_mut().managed_tags;
@@ -111,7 +116,9 @@ fn instances(desired: &Desired, observed: &Observed, status: &mut InstanceRoleSt
     let selected = desired.instances.as_ref().map(|instances| &instances.selected);
     if observed.associations.is_some() {
         let selected = selected.into_iter().flat_map(|selected| selected.keys());
-        keep(&mut status.associations_made, selected, |id| ours(id).is_some());
+        keep(&mut status.associations_made, selected, |id| {
+            ours(id).is_some_and(|association| association.state != "disassociating")
+        });
     }
     status.instances.clear();
     status.instance_count = None;

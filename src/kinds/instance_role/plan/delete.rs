@@ -20,8 +20,8 @@ use super::{
 
 /// For how long a role that may just have been created must be unseen until it is believed to be absent.
 const CONFIRMED_ABSENT: Duration = Duration::from_secs(10);
-/// When to look again at what somebody has to release.
-const RELEASE: Duration = Duration::from_secs(15);
+/// When to look again, at first, at what somebody has to release.
+const RELEASE: Duration = Duration::from_secs(2);
 /// When to look again at what AWS is about to show.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -33,9 +33,7 @@ pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>)
     }
     let (mut steps, mut holds) = (Vec::new(), Vec::new());
     if let Some(ours) = &observed.profile {
-        let made = subject.status.associations_made.iter().chain(&observed.held_by.selected).map(String::as_str);
-        let associations = observed.associations.as_deref().unwrap_or_default();
-        holds.extend(profile(&ours.profile, &made.collect(), associations, &mut steps));
+        holds.extend(profile(subject, observed, &ours.profile, &mut steps));
     }
     let leaves_profile = steps.iter().all(|step| !matches!(step, RoleStep::Disassociate { .. }));
     if let Some(role) = &observed.role
@@ -61,17 +59,23 @@ fn absent(subject: &Subject<InstanceRole>) -> Plan<RoleStep> {
     Plan::Converged
 }
 
-/// Undoes the associations of these instances and deletes the profile. Others' use of it holds that up.
+/// Undoes the associations that we made and deletes the profile. Others' use of it holds that up, and so does an
+/// association that may just have been made and is not visible yet.
 pub fn profile(
+    subject: &Subject<InstanceRole>,
+    observed: &Observed,
     profile: &InstanceProfile,
-    made: &BTreeSet<&str>,
-    associations: &[ProfileAssociation],
     steps: &mut Vec<RoleStep>,
 ) -> Option<Hold> {
-    let users = associations.iter().filter(|association| association.profile_arn == profile.arn);
-    let (leaving, staying): (Vec<_>, Vec<_>) = users.partition(|association| association.state == "disassociating");
+    let recorded = &subject.status.associations_made;
+    let made: BTreeSet<&String> = recorded.iter().chain(&observed.held_by.selected).collect();
+    let all = observed.associations.iter().flatten();
+    let users: Vec<&ProfileAssociation> = all.filter(|association| association.profile_arn == profile.arn).collect();
+    let unseen = recorded.iter().find(|id| !users.iter().any(|association| association.instance_id == **id));
+    let (leaving, staying): (Vec<_>, Vec<_>) =
+        users.into_iter().partition(|association| association.state == "disassociating");
     let (ours, others): (Vec<_>, Vec<_>) =
-        staying.into_iter().partition(|association| made.contains(association.instance_id.as_str()));
+        staying.into_iter().partition(|association| made.contains(&association.instance_id));
     if !ours.is_empty() {
         steps.extend(ours.into_iter().map(disassociate));
         return None;
@@ -91,6 +95,10 @@ pub fn profile(
     if let Some(association) = leaving.first() {
         let message = format!("instance {} is still disassociating", association.instance_id);
         return Some(Hold::Wait { reason: "Disassociating", message, after: SOON });
+    }
+    if let Some(id) = unseen.filter(|_| !subject.settled) {
+        let message = format!("waiting until it is certain that instance {id} was not associated");
+        return Some(Hold::Wait { reason: "ConfirmingAbsence", message, after: SOON });
     }
     let name = &profile.name;
     steps.extend(profile.roles.iter().map(|role| RoleStep::RemoveRole { profile: name.clone(), role: role.clone() }));
