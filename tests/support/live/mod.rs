@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use self::{aws::Network, operator::Operator};
 
 /// Longest wait for a condition; generous, since it only bounds a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// The cluster id of all live tests: the cluster remembers it.
 pub const CLUSTER_ID: &str = "it";
 
