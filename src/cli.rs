@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn durations() {
         let settings = run(&["--cluster-id", "x", "--resync-interval", "1h30m"]).unwrap();
-        assert_eq!(settings.controller.resync_interval, Duration::from_secs(5400));
+        assert_eq!(settings.controller.resync_interval, Duration::from_mins(90));
         assert!(run(&["--cluster-id", "x", "--resync-interval", "0s"]).is_err());
         assert!(run(&["--cluster-id", "x", "--resync-interval", "-5s"]).is_err());
     }

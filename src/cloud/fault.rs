@@ -169,13 +169,15 @@ pub fn classify(service: Service, code: &str, message: &str) -> Class {
         Class::Transient
     } else if CONFLICT.contains(&code) {
         Class::Conflict
-    } else if DEPENDENCY.contains(&code) || code.ends_with(".NotFound") {
-        Class::Dependency
-    } else if NOT_YET.iter().any(|(s, text)| *s == service && message.contains(text)) {
+    } else if DEPENDENCY.contains(&code) || code.ends_with(".NotFound") || is_not_yet(service, message) {
         Class::Dependency
     } else {
         Class::Terminal
     }
+}
+
+fn is_not_yet(service: Service, message: &str) -> bool {
+    NOT_YET.iter().any(|(of, text)| *of == service && message.contains(text))
 }
 
 fn is_denied(code: &str) -> bool {

@@ -103,8 +103,11 @@ pub struct CodeChange {
     pub revision_id: String,
     /// Zip file.
     pub zip: Sensitive<Vec<u8>>,
-    /// New architecture; absent to keep it.
+    /// New architecture; absent to keep the current one.
     pub architecture: Option<String>,
+    /// The architecture that the function has. It is sent where no new one is given, because AWS's page on
+    /// UpdateFunctionCode names x86_64 as the default of a call without one.
+    pub current_architecture: String,
 }
 
 /// The Lambda calls in use. A list is complete or an error.

@@ -31,7 +31,7 @@ use super::{
 };
 
 /// A repeated Event within this time joins the series.
-const SERIES: Duration = Duration::from_secs(360);
+const SERIES: Duration = Duration::from_mins(6);
 /// A publication that takes longer is given up.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Series remembered at most; the oldest half goes when there are more.

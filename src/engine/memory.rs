@@ -223,7 +223,7 @@ mod tests {
         }
     }
 
-    const WINDOW: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_mins(1);
 
     #[tokio::test(start_paused = true)]
     async fn a_step_is_not_repeated_before_its_effect_shows_or_the_window_ends() {

@@ -23,7 +23,7 @@ use super::{
 /// Observations in one pass; a plan that needs more goes on in the next.
 const ROUNDS: usize = 8;
 /// An object that has failed for this long without a break is no longer just "working".
-const FAILING_AFTER: Duration = Duration::from_secs(120);
+const FAILING_AFTER: Duration = Duration::from_mins(2);
 /// How soon a pass is repeated that saw the object change under it.
 const SUPERSEDED: Duration = Duration::from_millis(200);
 
@@ -38,7 +38,7 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { consistency_window: Duration::from_secs(60), pass_deadline: Duration::from_secs(300) }
+        Self { consistency_window: Duration::from_mins(1), pass_deadline: Duration::from_mins(5) }
     }
 }
 
@@ -120,7 +120,7 @@ impl<K: Kind> Engine<K> {
         let live = match self.objects.get(namespace, name).await {
             Ok(Some(live)) => live,
             Ok(None) => return Pass { outcome: Outcome::Gone, requeue_after: None },
-            Err(failure) => return self.kubernetes_failed(&failure),
+            Err(failure) => return Self::kubernetes_failed(&failure),
         };
         let (subject, decoding) = self.subject(&live);
         if annotation(&live, PAUSED_ANNOTATION) == Some("true") {
@@ -167,7 +167,7 @@ impl<K: Kind> Engine<K> {
     async fn manage_pass(&self, live: Value, mut subject: Subject<K>, object: &K) -> Pass {
         let live = match finalizer::ensure(&*self.objects, live).await {
             Ok(live) => live,
-            Err(failure) => return self.kubernetes_failed(&failure),
+            Err(failure) => return Self::kubernetes_failed(&failure),
         };
         let stop = self.manage(&live, &mut subject, object).await;
         self.finish(&live, subject, stop).await
@@ -234,7 +234,7 @@ impl<K: Kind> Engine<K> {
                 self.memory.forget(&subject.uid);
                 Pass { outcome: Outcome::Gone, requeue_after: None }
             }
-            Err(failure) => self.kubernetes_failed(&failure),
+            Err(failure) => Self::kubernetes_failed(&failure),
         }
     }
 
@@ -394,7 +394,7 @@ impl<K: Kind> Engine<K> {
         subject.status.common_mut().last_handled_request = request;
         match self.write_status(live, &mut subject, &standing).await {
             Ok(()) => Pass { outcome, requeue_after },
-            Err(failure) => self.kubernetes_failed(&failure),
+            Err(failure) => Self::kubernetes_failed(&failure),
         }
     }
 
@@ -422,7 +422,7 @@ impl<K: Kind> Engine<K> {
         self.events.publish(live, event).await;
     }
 
-    fn kubernetes_failed(&self, failure: &Failure) -> Pass {
+    fn kubernetes_failed(failure: &Failure) -> Pass {
         if failure.class == Class::Conflict {
             return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) };
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::failure::Class;
 
 /// A refused object is looked at again this often, since the world may have changed without telling us.
-const TERMINAL: Duration = Duration::from_secs(3600);
+const TERMINAL: Duration = Duration::from_hours(1);
 /// The longest pause between two looks at something that AWS is working on.
 const WAIT_CAP: Duration = Duration::from_secs(30);
 
@@ -74,7 +74,7 @@ mod tests {
         }
         assert_eq!(after_wait(Duration::from_secs(1), 0, 0.0), Duration::from_secs(1));
         assert_eq!(after_wait(Duration::from_secs(1), 99, 0.0), Duration::from_secs(30));
-        assert_eq!(after_wait(Duration::from_secs(120), 5, 0.0), Duration::from_secs(120));
+        assert_eq!(after_wait(Duration::from_mins(2), 5, 0.0), Duration::from_mins(2));
     }
 
     proptest! {

@@ -34,20 +34,26 @@ impl Wakes {
             index.set(object, names);
             dropped
         };
-        dropped.iter().for_each(|target| self.wake(target));
+        for target in &dropped {
+            self.wake(target);
+        }
     }
 
     /// An object is gone.
     pub fn gone(&self, object: &Reference) {
         let targets = lock(&self.index).remove(object);
-        targets.iter().for_each(|target| self.wake(target));
+        for target in &targets {
+            self.wake(target);
+        }
         self.changed(object);
     }
 
     /// Something changed: whoever names it is woken.
     pub fn changed(&self, object: &Reference) {
         let referrers: Vec<_> = lock(&self.index).referrers(object).cloned().collect();
-        referrers.iter().for_each(|referrer| self.wake(referrer));
+        for referrer in &referrers {
+            self.wake(referrer);
+        }
     }
 
     /// Wakes one object, if a controller of ours drives its kind.

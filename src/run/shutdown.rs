@@ -10,12 +10,15 @@ pub fn token() -> CancellationToken {
     tokio::spawn({
         let token = token.clone();
         async move {
-            match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-                (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-                    _ = terminate.recv() => info!("SIGTERM: finishing what is under way"),
-                    _ = interrupt.recv() => info!("SIGINT: finishing what is under way"),
-                },
-                _ => error!("signals can't be listened to"),
+            let (Ok(mut terminate), Ok(mut interrupt)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
+                error!("signals can't be listened to");
+                return;
+            };
+            tokio::select! {
+                _ = terminate.recv() => info!("SIGTERM: finishing what is under way"),
+                _ = interrupt.recv() => info!("SIGINT: finishing what is under way"),
             }
             token.cancel();
         }

@@ -38,8 +38,9 @@ const CAPPED: &[&str] = &[
 
 /// Starts logging to standard error. An invalid filter falls back to `info`.
 pub fn start(format: LogFormat, level: &str) {
-    let caps: String = CAPPED.iter().map(|target| format!(",{target}=info")).collect();
-    let filter = EnvFilter::try_new(format!("{level}{caps}")).unwrap_or_else(|_| EnvFilter::new("info"));
+    let caps = CAPPED.iter().map(|target| format!("{target}=info"));
+    let directives: Vec<_> = std::iter::once(level.to_owned()).chain(caps).collect();
+    let filter = EnvFilter::try_new(directives.join(",")).unwrap_or_else(|_| EnvFilter::new("info"));
     let json = match format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,

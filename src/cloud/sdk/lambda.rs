@@ -117,7 +117,9 @@ impl Lambda for SdkLambda {
             .revision_id(&change.revision_id)
             .zip_file(Blob::new(change.zip.0.clone()))
             .publish(false)
-            .set_architectures(wire_architectures(change.architecture.as_deref()));
+            .set_architectures(wire_architectures(Some(
+                change.architecture.as_ref().unwrap_or(&change.current_architecture),
+            )));
         self.caller.run("UpdateFunctionCode", call.send()).await.map(drop)
     }
 

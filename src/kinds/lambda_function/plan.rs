@@ -299,6 +299,7 @@ fn deploy(desired: &Desired, managed: &[ManagedField], function: &Function) -> O
             revision_id: function.revision_id.clone(),
             zip: desired.code.zip.clone(),
             architecture: architecture.map(str::to_owned),
+            current_architecture: function.architecture.clone(),
         })
     })
 }
@@ -308,5 +309,4 @@ fn changed_keys(wanted: &BTreeMap<String, String>, observed: &BTreeMap<String, S
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

@@ -44,7 +44,7 @@ async fn a_paused_object_is_left_alone_deletion_included() {
     live.ready("VpcEndpoint", "lambda").await;
     live.patch("VpcEndpoint", "lambda", json!({ "metadata": { "annotations": { "privatelink.dev/paused": "true" } } }))
         .await;
-    live.api("VpcEndpoint").delete("lambda", &Default::default()).await.unwrap();
+    live.begin_deletion("VpcEndpoint", "lambda").await;
     crate::support::live::eventually(async || {
         live.events("lambda").await.iter().any(|(reason, note)| reason == "Paused" && note.contains("deletion waits"))
     })

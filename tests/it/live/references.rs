@@ -70,7 +70,7 @@ async fn a_role_outlives_the_function_that_uses_it() {
         live.applied(manifest).await;
     }
     live.ready("LambdaFunction", "hello").await;
-    live.api("InstanceRole").delete("runner", &Default::default()).await.unwrap();
+    live.begin_deletion("InstanceRole", "runner").await;
     let message = live.reason("InstanceRole", "runner", "RoleInUse").await;
     assert!(message.contains("hello"), "{message}");
     live.delete("LambdaFunction", "hello").await;

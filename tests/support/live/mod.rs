@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use self::{aws::Network, operator::Operator};
 
 /// Longest wait for a condition; generous, since it only bounds a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// The cluster id of all live tests: the cluster remembers it.
 pub const CLUSTER_ID: &str = "it";
 
@@ -131,9 +131,14 @@ impl Live {
         condition(&object, "Ready")["message"].as_str().unwrap().to_owned()
     }
 
+    /// Asks for the object's deletion.
+    pub async fn begin_deletion(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
     /// Deletes the object and waits until it is gone.
     pub async fn delete(&self, kind: &str, name: &str) {
-        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+        self.begin_deletion(kind, name).await;
         self.gone(kind, name).await;
     }
 

@@ -127,11 +127,12 @@ async fn updates_are_tied_to_a_revision() {
         revision_id: "rev".to_owned(),
         zip: Sensitive(b"zip".to_vec()),
         architecture: None,
+        current_architecture: "arm64".to_owned(),
     };
     lambda.update_code(&change).await.unwrap();
     let bodies: Vec<Value> = replay.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
     assert_eq!(bodies[0], json!({"RevisionId": "rev", "Environment": {"Variables": {}}}));
-    assert_eq!(bodies[1], json!({"RevisionId": "rev", "ZipFile": "emlw", "Publish": false}));
+    assert_eq!(bodies[1], json!({"RevisionId": "rev", "ZipFile": "emlw", "Publish": false, "Architectures": ["arm64"]}));
 }
 
 #[tokio::test]
