@@ -49,7 +49,7 @@ pub struct RunArgs {
     #[arg(long)]
     region: Option<String>,
     /// Endpoint for all AWS services, for tests against LocalStack.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     aws_endpoint_url: Option<String>,
     /// Time between two sweeps for drift.
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
@@ -185,6 +185,12 @@ fn cluster_id(text: &str) -> Result<String, String> {
     valid.then(|| text.to_owned()).ok_or_else(|| "1 to 63 letters, digits, '-', '_' or '.'".to_owned())
 }
 
+fn url(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<http::Uri>().ok();
+    let valid = parsed.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some());
+    valid.then(|| text.to_owned()).ok_or_else(|| "a URL such as http://127.0.0.1:4566".to_owned())
+}
+
 fn role_path(text: &str) -> Result<String, String> {
     let valid = text.starts_with('/') && text.ends_with('/') && text.len() <= 512;
     valid.then(|| text.to_owned()).ok_or_else(|| "a path begins and ends with '/'".to_owned())
@@ -223,6 +229,15 @@ mod tests {
         assert!(run(&[]).unwrap_err().to_string().contains("--cluster-id"));
         assert!(run(&["--cluster-id", "a b"]).unwrap_err().to_string().contains("1 to 63 letters"));
         assert_eq!(run(&["--cluster-id", "demo"]).unwrap().cluster_id, "demo");
+    }
+
+    #[test]
+    fn the_endpoint_is_a_url() {
+        assert!(run(&["--cluster-id", "x", "--aws-endpoint-url", "http://127.0.0.1:4566"]).is_ok());
+        for bad in ["127.0.0.1:4566", "ftp://x", "http://", "x y"] {
+            let error = run(&["--cluster-id", "x", "--aws-endpoint-url", bad]).unwrap_err().to_string();
+            assert!(error.contains("a URL such as"), "{bad}: {error}");
+        }
     }
 
     #[test]

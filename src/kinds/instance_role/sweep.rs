@@ -14,7 +14,7 @@ use crate::{
     cloud::{
         Aws, World,
         ec2::{Instance, ProfileAssociation},
-        iam::RoleDetail,
+        iam::{Iam, RoleDetail},
         ownership::Tags,
         policy::normalise,
     },
@@ -110,12 +110,15 @@ struct Region {
     associations: Vec<ProfileAssociation>,
 }
 
-pub async fn sweep(world: &World, objects: &[Arc<InstanceRole>]) -> Result<HashMap<String, u64>, Failure> {
+pub async fn sweep(world: &World, all: &[Arc<InstanceRole>]) -> Result<HashMap<String, u64>, Failure> {
     let mut by_region: HashMap<&str, Vec<&InstanceRole>> = HashMap::new();
     let unset = CommonStatus::default();
-    for object in objects {
+    for object in all {
         let status = object.status.as_ref().map_or(&unset, |status| &status.common);
-        by_region.entry(world.region(&object.spec.common, status)).or_default().push(object);
+        // One that never owned a role has none to be looked for, and its region may be one that does not exist.
+        if status.owner_uid.is_some() {
+            by_region.entry(world.region(&object.spec.common, status)).or_default().push(object);
+        }
     }
     let mut accounts: HashMap<String, HashMap<String, RoleDetail>> = HashMap::new();
     let mut digests = HashMap::new();
@@ -123,7 +126,7 @@ pub async fn sweep(world: &World, objects: &[Arc<InstanceRole>]) -> Result<HashM
         let aws = world.aws(name).await?;
         let roles = match accounts.entry(aws.account.clone()) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(roles(&aws).await?),
+            Entry::Vacant(unknown) => unknown.insert(roles(&aws, all).await?),
         };
         let region = region(&aws, &objects).await?;
         for object in objects {
@@ -135,9 +138,29 @@ pub async fn sweep(world: &World, objects: &[Arc<InstanceRole>]) -> Result<HashM
     Ok(digests)
 }
 
-async fn roles(aws: &Aws) -> Result<HashMap<String, RoleDetail>, Failure> {
-    let details = aws.iam.role_details().await?;
+async fn roles(aws: &Aws, objects: &[Arc<InstanceRole>]) -> Result<HashMap<String, RoleDetail>, Failure> {
+    let details = match aws.iam.role_details().await {
+        // The one call that shows all roles can't be restricted to some, so not every account allows it.
+        Err(fault) if fault.is(&["AccessDenied"]) => one_by_one(&*aws.iam, objects).await?,
+        answer => answer?,
+    };
     Ok(details.into_iter().map(|detail| (detail.role.name.clone(), detail)).collect())
+}
+
+/// The same for the objects' own roles, by four reads each, one after another.
+async fn one_by_one(iam: &dyn Iam, objects: &[Arc<InstanceRole>]) -> Result<Vec<RoleDetail>, Failure> {
+    let mut details = Vec::new();
+    for name in objects.iter().map(|object| Names::of_object(object).role) {
+        if let Some(role) = iam.role(&name).await? {
+            details.push(RoleDetail {
+                attached_policies: iam.attached_policies(&name).await?,
+                inline_policies: iam.inline_policies(&name).await?,
+                instance_profiles: iam.instance_profiles_for_role(&name).await?,
+                role,
+            });
+        }
+    }
+    Ok(details)
 }
 
 async fn region(aws: &Aws, objects: &[&InstanceRole]) -> Result<Region, Failure> {

@@ -92,30 +92,7 @@ cases! {
         given: &[],
     };
 
-    role: InstanceRole = Case {
-        spec: || json!({
-            "managedPolicies": ["AWSLambdaExecute", "AWSLambdaRole"],
-            "inlinePolicies": { "invoke": { "Version": "2012-10-17", "Statement": [
-                { "Effect": "Allow", "Action": ["lambda:InvokeFunction", "lambda:GetFunction"], "Resource": ["*"] },
-            ] } },
-            "instances": [{ "tags": { "app": "client" } }],
-            "tags": { "team": "a", "stage": "test" },
-        }),
-        updates: vec![
-            |spec| spec["managedPolicies"] = json!(["AWSLambdaExecute", "AmazonSSMManagedInstanceCore"]),
-            |spec| spec["instances"] = json!([{ "id": Network::INSTANCES[1] }]),
-            |spec| {
-                spec["trust"] = json!({ "services": ["ec2.amazonaws.com", "lambda.amazonaws.com"] });
-                spec["inlinePolicies"] = json!({});
-                spec["tags"] = json!({ "team": "b" });
-            },
-            |spec| spec["instances"] = json!([]),
-        ],
-        objects: &["profile", "role"],
-        drifts: drift::ROLE,
-        unmanaged: &[Drift::AddTag],
-        given: &[],
-    };
+    role: InstanceRole = role_case();
 
     execution_role: InstanceRole = Case {
         spec: || json!({
@@ -160,4 +137,38 @@ cases! {
         unmanaged: &[Drift::AddTag],
         given: &[Given::ExecutionRole],
     };
+}
+
+fn role_case() -> Case {
+    Case {
+        spec: || {
+            json!({
+                "managedPolicies": ["AWSLambdaExecute", "AWSLambdaRole"],
+                "inlinePolicies": { "invoke": { "Version": "2012-10-17", "Statement": [
+                    { "Effect": "Allow", "Action": ["lambda:InvokeFunction", "lambda:GetFunction"], "Resource": ["*"] },
+                ] } },
+                "instances": [{ "tags": { "app": "client" } }],
+                "tags": { "team": "a", "stage": "test" },
+            })
+        },
+        updates: vec![
+            |spec| spec["managedPolicies"] = json!(["AWSLambdaExecute", "AmazonSSMManagedInstanceCore"]),
+            |spec| spec["instances"] = json!([{ "id": Network::INSTANCES[1] }]),
+            |spec| {
+                spec["trust"] = json!({ "services": ["ec2.amazonaws.com", "lambda.amazonaws.com"] });
+                spec["inlinePolicies"] = json!({});
+                spec["tags"] = json!({ "team": "b" });
+            },
+            |spec| spec["instances"] = json!([]),
+        ],
+        objects: &["profile", "role"],
+        drifts: drift::ROLE,
+        unmanaged: &[Drift::AddTag],
+        given: &[],
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_are_swept_one_by_one_where_the_account_can_not_be_read() {
+    super::scenarios::drift_of_roles_read_one_by_one(role_case()).await;
 }

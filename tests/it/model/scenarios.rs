@@ -9,6 +9,7 @@ use privatelink_operator::{
         kind::Kind,
         reconcile::Outcome,
     },
+    kinds::instance_role::spec::InstanceRole,
 };
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -263,6 +264,21 @@ pub async fn drift<K: Kind<World = World>>(case: Case) {
         if run.model.content() != content {
             assert!(run.sweep_wakes().await, "{drifts:?} is not seen by a sweep");
         }
+        run.expect(Outcome::Converged).await;
+        run.assert_rests(&case, &content).await;
+    }
+}
+
+/// The same where the credentials do not allow the one call that shows all roles.
+pub async fn drift_of_roles_read_one_by_one(case: Case) {
+    for drift in case.drifts {
+        let mut run = Run::<InstanceRole>::converged(&case, Lag::NONE).await;
+        let content = run.model.content();
+        run.model.deny("GetAccountAuthorizationDetails");
+        sleep(Duration::from_mins(2)).await;
+        assert!(!run.sweep_wakes().await, "a sweep sees a difference at rest");
+        run.model.drift(&run.uid, *drift);
+        assert!(run.sweep_wakes().await, "{drift:?} is not seen by a sweep");
         run.expect(Outcome::Converged).await;
         run.assert_rests(&case, &content).await;
     }

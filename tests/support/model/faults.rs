@@ -22,14 +22,19 @@ pub struct Faults {
     lose_answer: Option<usize>,
     fail_before: Option<usize>,
     throttle: usize,
+    denied: Vec<&'static str>,
     down: bool,
 }
 
 impl Faults {
     /// Before a call has any effect.
-    pub fn before(&mut self, write: bool) -> Option<Cut> {
+    pub fn before(&mut self, operation: &str, write: bool) -> Option<Cut> {
         if self.down {
             return Some(Cut::Unanswered("the process is dead"));
+        }
+        if self.denied.contains(&operation) {
+            let message = format!("User is not authorized to perform {operation}");
+            return Some(Cut::Refused(Refusal { code: "AccessDenied", message }));
         }
         if self.throttle > 0 {
             self.throttle -= 1;
@@ -89,6 +94,11 @@ impl Model {
     /// The next n calls are throttled.
     pub fn throttle(&self, n: usize) {
         self.state().faults.throttle = n;
+    }
+
+    /// The operator's credentials do not allow an operation.
+    pub fn deny(&self, operation: &'static str) {
+        self.state().faults.denied.push(operation);
     }
 
     /// Whether the operator is dead.

@@ -249,7 +249,7 @@ impl Model {
         let latency = self.state().timing.latency;
         tokio::time::sleep(latency).await;
         let mut state = self.state();
-        if let Some(cut) = state.faults.before(write) {
+        if let Some(cut) = state.faults.before(operation, write) {
             state.calls.push(Call { operation, write, effect: false });
             return Err(cut);
         }

@@ -132,7 +132,10 @@ async fn updates_are_tied_to_a_revision() {
     lambda.update_code(&change).await.unwrap();
     let bodies: Vec<Value> = replay.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
     assert_eq!(bodies[0], json!({"RevisionId": "rev", "Environment": {"Variables": {}}}));
-    assert_eq!(bodies[1], json!({"RevisionId": "rev", "ZipFile": "emlw", "Publish": false, "Architectures": ["arm64"]}));
+    assert_eq!(
+        bodies[1],
+        json!({"RevisionId": "rev", "ZipFile": "emlw", "Publish": false, "Architectures": ["arm64"]})
+    );
 }
 
 #[tokio::test]
