@@ -54,7 +54,7 @@ const WITHOUT_REASONS: &[&str] =
     &["src/cloud/sdk/", "src/run/", "src/cli.rs", "src/main.rs", "src/cloud/policy.rs", "/spec.rs"];
 
 /// Only for tests, as the `mod` items that name them say.
-const TESTS: &[&str] = &["tests.rs", "plan_tests.rs", "fixtures.rs", "replay.rs"];
+const TESTS: &[&str] = &["tests.rs", "fixtures.rs", "replay.rs"];
 
 #[test]
 fn every_reason_is_documented() {
@@ -145,8 +145,8 @@ where
 /// All reasons in the source, tests left out.
 fn reasons() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
-    for path in sources(&root().join("src")) {
-        let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+    for path in files(&root().join("src"), "rs") {
+        let name = relative(&path);
         if TESTS.iter().any(|file| name.ends_with(&format!("/{file}"))) {
             continue;
         }
@@ -221,24 +221,28 @@ fn closing_quote(text: &str) -> usize {
     .expect("a string ends")
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+/// The files in a folder and those below it, with this extension.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|has| has == extension) {
+            found.push(path);
         }
     }
-    files
+    found
 }
 
 /// README.md and the pages in docs/.
 fn pages() -> Vec<String> {
-    let names = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
-    let docs = names.map(|name| format!("docs/{}", name.to_string_lossy())).filter(|name| name.ends_with(".md"));
+    let docs = files(&root().join("docs"), "md").into_iter().map(|path| relative(&path));
     std::iter::once("README.md".to_owned()).chain(docs).collect()
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/")
 }
 
 fn read(path: &str) -> String {
