@@ -5,10 +5,7 @@ use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    failure::{Class, Failure},
-    kind::Step,
-};
+use super::{failure::Failure, kind::Step};
 
 /// What is remembered of one object.
 #[derive(Debug)]
@@ -141,7 +138,7 @@ impl<S: Step> Memory<S> {
                 Some((old, since)) if &old == code => (old, since),
                 _ => (code.clone(), now),
             });
-            entry.rest = if failure.class == Class::Terminal { Rest::Blocked } else { Rest::Busy };
+            entry.rest = Rest::Busy;
             (before, now.duration_since(since))
         })
     }
@@ -207,6 +204,7 @@ mod tests {
     use std::fmt;
 
     use super::*;
+    use crate::engine::failure::Class;
 
     #[derive(Clone, Debug, PartialEq)]
     struct Do(&'static str);
