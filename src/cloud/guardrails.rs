@@ -25,6 +25,11 @@ pub struct Guardrails {
 /// The tag that `--require-allow-tag` asks for.
 pub const ALLOW_TAG: &str = "privatelink.dev/allow";
 
+/// The value of that tag for a namespace.
+pub fn allow_tag_value(cluster_id: &str, namespace: &str) -> String {
+    format!("{cluster_id}/{namespace}")
+}
+
 /// Whether one of the patterns matches, or there are none.
 pub fn allows(patterns: &[String], value: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, value))

@@ -15,7 +15,7 @@ pub mod sensitive;
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::engine::{
     contract::{AdoptionPolicy, CommonSpec, CommonStatus},
@@ -27,11 +27,11 @@ use crate::engine::{
 use self::{
     ec2::Ec2,
     fault::Fault,
-    guardrails::Guardrails,
+    guardrails::{ALLOW_TAG, Guardrails},
     iam::Iam,
     lambda::Lambda,
     managed_policies::ManagedPolicyNames,
-    ownership::{ClusterIdentity, Owner},
+    ownership::{ClusterIdentity, Owner, Tags},
 };
 
 /// The ports of one account and region.
@@ -61,7 +61,7 @@ pub trait Connect: Send + Sync {
 /// Everything outside the cluster.
 pub struct World {
     connect: Box<dyn Connect>,
-    connections: Mutex<HashMap<String, Arc<Aws>>>,
+    connections: Mutex<HashMap<String, Arc<OnceCell<Arc<Aws>>>>>,
     /// The region of objects that name none.
     pub default_region: String,
     /// Who the operator is.
@@ -109,20 +109,20 @@ impl World {
 
     /// The connection to a region, made once.
     pub async fn aws(&self, region: &str) -> Result<Arc<Aws>, Failure> {
-        let mut connections = self.connections.lock().await;
-        if let Some(aws) = connections.get(region) {
-            return Ok(aws.clone());
-        }
+        // A cell for each region, so that one that does not answer holds up nobody in another.
+        let cell = self.connections.lock().await.entry(region.to_owned()).or_default().clone();
+        cell.get_or_try_init(|| self.open(region)).await.cloned()
+    }
+
+    async fn open(&self, region: &str) -> Result<Arc<Aws>, Failure> {
         let connection = self.connect.connect(region).await?;
-        let aws = Arc::new(Aws {
+        Ok(Arc::new(Aws {
             managed_policies: Arc::new(ManagedPolicyNames::new(connection.iam.clone())),
             connection,
             identity: self.identity.clone(),
             guardrails: self.guardrails.clone(),
             cluster: self.cluster.clone(),
-        });
-        connections.insert(region.to_owned(), aws.clone());
-        Ok(aws)
+        }))
     }
 
     /// The region that an object lives in. One that has lived somewhere stays there, whatever the operator's
@@ -152,6 +152,22 @@ impl World {
 }
 
 impl Aws {
+    /// Whether something that carries no ownership tags at all may be claimed: with `--require-allow-tag` only if
+    /// it carries the tag `privatelink.dev/allow` for the object's namespace.
+    pub fn adoptable<K: Kind>(&self, subject: &Subject<K>, what: &str, tags: &Tags) -> Result<(), Failure> {
+        let value = guardrails::allow_tag_value(&self.identity.cluster_id, &subject.namespace);
+        let tagged = tags.contains_key(ownership::CLUSTER) || tags.get(ALLOW_TAG) == Some(&value);
+        if tagged || !self.guardrails.require_allow_tag {
+            return Ok(());
+        }
+        Err(Failure::terminal(
+            "NotAllowed",
+            format!(
+                "spec.adoptionPolicy: {what} lacks the tag {ALLOW_TAG}={value}, which the operator's --require-allow-tag asks for"
+            ),
+        ))
+    }
+
     /// The owner for ownership tags and verdicts.
     pub fn owner<'a, K: Kind>(&'a self, subject: &'a Subject<K>) -> Owner<'a> {
         Owner {
@@ -161,5 +177,46 @@ impl Aws {
             converged_uid: subject.status.common().owner_uid.as_deref(),
             adoption: if subject.deleting { AdoptionPolicy::Refuse } else { subject.adoption_policy() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{fault::Service, *};
+    use crate::engine::references::tests::NoCluster;
+
+    /// The region `slow` answers after a minute, others refuse at once.
+    struct Regions;
+
+    #[async_trait]
+    impl Connect for Regions {
+        async fn connect(&self, region: &str) -> Result<Connection, Fault> {
+            if region == "slow" {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            }
+            Err(Fault::answered(Service::Sts, "GetCallerIdentity", "AccessDenied", region))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_region_that_does_not_answer_holds_up_no_other() {
+        let identity = ClusterIdentity {
+            cluster_id: "test".into(),
+            cluster_uid: "uid".into(),
+            take_over_from: None,
+            allow_adoption: false,
+        };
+        let world = World::new(Box::new(Regions), "fast".into(), identity, Guardrails::default(), Arc::new(NoCluster));
+        let world = Arc::new(world);
+        let slow = tokio::spawn({
+            let world = world.clone();
+            async move { world.aws("slow").await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        let fast = tokio::time::timeout(Duration::from_secs(1), world.aws("fast")).await;
+        assert!(fast.is_ok_and(|answer| answer.is_err()), "it has answered meanwhile");
+        assert!(slow.await.is_ok_and(|answer| answer.is_err()));
     }
 }

@@ -59,7 +59,13 @@ impl Cluster for KubernetesCluster {
     async fn apply(&self, reference: &Reference, object: Value) -> Result<(), Failure> {
         let api = self.api(&reference.resource, &reference.namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch(&reference.name, &params, &Patch::Apply(object)).await.map_err(failure).map(drop)
+        match api.patch(&reference.name, &params, &Patch::Apply(object)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 422 => {
+                Err(Failure::terminal("InvalidManifest", status.message.clone()))
+            }
+            Err(error) => Err(failure(error)),
+        }
     }
 
     async fn delete(&self, reference: &Reference, uid: &str) -> Result<(), Failure> {

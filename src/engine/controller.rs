@@ -146,6 +146,10 @@ fn reference<K: Kind>(object: &Guarded<K>) -> Reference {
     Reference::to::<K>(&object.namespace().unwrap_or_default(), &object.name_any())
 }
 
+fn reference_to<K: Kind>(object: &K) -> Reference {
+    Reference::to::<K>(&object.namespace().unwrap_or_default(), &object.name_any())
+}
+
 /// Tells changes that matter (spec, deletion, finalizers, our annotations, a status that is not what we
 /// wrote last) from those that don't.
 struct Filter<K: Kind> {
@@ -253,30 +257,35 @@ async fn sweep_forever<K: Kind>(
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
+        wake_refused_deletions(&store, &engine, &wakes);
         let objects = resting::<K>(&store);
-        if objects.is_empty() {
-            continue;
+        if !objects.is_empty() {
+            let woken = sweep(&engine, &wakes, &objects).await;
+            observer.swept(&K::kind(&()), woken.is_some(), woken.unwrap_or_default());
         }
-        let began = Instant::now();
-        match K::sweep(&engine.world, &objects).await {
-            Ok(seen) => {
-                let differing: Vec<_> = objects
-                    .iter()
-                    .filter(|object| {
-                        let uid = object.uid().unwrap_or_default();
-                        engine.memory.differs(&uid, began, seen.get(&uid).copied())
-                    })
-                    .collect();
-                debug!(kind = %K::kind(&()), objects = objects.len(), differing = differing.len(), "swept");
-                for object in &differing {
-                    wakes.wake(&Reference::to::<K>(&object.namespace().unwrap_or_default(), &object.name_any()));
-                }
-                observer.swept(&K::kind(&()), true, differing.len());
-            }
-            Err(failure) => {
-                warn!(kind = %K::kind(&()), %failure, "sweep failed; the next one is due in its time");
-                observer.swept(&K::kind(&()), false, 0);
-            }
+    }
+}
+
+/// How many objects differed and were woken; `None` when AWS could not be swept.
+async fn sweep<K: Kind>(engine: &Engine<K>, wakes: &Wakes, objects: &[Arc<K>]) -> Option<usize> {
+    let began = Instant::now();
+    let seen = K::sweep(&engine.world, objects)
+        .await
+        .inspect_err(|failure| warn!(kind = %K::kind(&()), %failure, "sweep failed; the next one is due in its time"))
+        .ok()?;
+    let differs = |uid: String| engine.memory.differs(&uid, began, seen.get(&uid).copied());
+    let differing = objects.iter().filter(|object| object.uid().is_some_and(differs));
+    let woken = differing.map(|object| wakes.wake(&reference_to(&**object))).count();
+    debug!(kind = %K::kind(&()), objects = objects.len(), woken, "swept");
+    Some(woken)
+}
+
+/// A deletion that was refused is tried again with each sweep: what held it up may be gone.
+fn wake_refused_deletions<K: Kind>(store: &Store<Guarded<K>>, engine: &Engine<K>, wakes: &Wakes) {
+    for object in store.state() {
+        let refused = object.uid().is_some_and(|uid| engine.memory.is_blocked(&uid));
+        if refused && object.meta().deletion_timestamp.is_some() {
+            wakes.wake(&reference(&object));
         }
     }
 }

@@ -180,6 +180,11 @@ impl<S: Step> Memory<S> {
         })
     }
 
+    /// Whether the object was refused and only the world can help.
+    pub fn is_blocked(&self, uid: &str) -> bool {
+        self.with(uid, |entry| entry.rest == Rest::Blocked)
+    }
+
     /// Notes the digest of the status that is about to be written.
     pub fn writes_status(&self, uid: &str, digest: u64) {
         self.with(uid, |entry| entry.last_status = Some(digest));
@@ -273,7 +278,9 @@ mod tests {
         assert!(memory.differs("u", began, None));
         memory.attempted("u");
         assert!(!memory.differs("u", began, Some(8)));
+        assert!(!memory.is_blocked("u"));
         memory.rests("v", Rest::Blocked);
+        assert!(memory.is_blocked("v"));
         assert!(memory.differs("v", began, None));
         assert!(!memory.differs("unknown", began, None));
     }

@@ -81,10 +81,32 @@ impl ReferenceIndex {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
     use super::*;
+
+    /// A cluster without objects.
+    pub struct NoCluster;
+
+    #[async_trait]
+    impl Cluster for NoCluster {
+        async fn get(&self, _: &Reference) -> Result<Option<Value>, Failure> {
+            Ok(None)
+        }
+
+        async fn list(&self, _: &ApiResource, _: &str) -> Result<Vec<Value>, Failure> {
+            Ok(Vec::new())
+        }
+
+        async fn apply(&self, _: &Reference, _: Value) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        async fn delete(&self, _: &Reference, _: &str) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
 
     #[test]
     fn index_follows_changes() {

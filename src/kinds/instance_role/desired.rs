@@ -7,8 +7,8 @@ use thiserror::Error;
 use crate::{
     cloud::{
         Aws,
-        guardrails::{ALLOW_TAG, Guardrails, allows},
-        ownership::{ClusterIdentity, Tags},
+        guardrails::{ALLOW_TAG, Guardrails, allow_tag_value, allows},
+        ownership::Tags,
         policy::PolicyDocument,
     },
     engine::{failure::Failure, kind::Subject},
@@ -138,7 +138,10 @@ pub fn desired(
     object: &InstanceRole,
     resolved: Resolved,
 ) -> Result<Desired, Failure> {
-    let limits = Limits { guardrails: &cloud.guardrails, allow_tag: allow_tag_value(&cloud.identity, subject) };
+    let limits = Limits {
+        guardrails: &cloud.guardrails,
+        allow_tag: allow_tag_value(&cloud.identity.cluster_id, &subject.namespace),
+    };
     limits.apply(&object.spec, Names::of(subject), cloud.owner(subject).tags(), resolved)
 }
 
@@ -198,11 +201,6 @@ impl Limits<'_> {
             replace: replace.then_some(selection.profile_owners),
         })
     }
-}
-
-/// The value of the tag that `--require-allow-tag` asks for.
-pub fn allow_tag_value(cluster: &ClusterIdentity, subject: &Subject<InstanceRole>) -> String {
-    format!("{}/{}", cluster.cluster_id, subject.namespace)
 }
 
 fn path(field: &'static str, given: Option<&str>, absent: &str, guardrails: &Guardrails) -> Result<Path, Invalid> {

@@ -10,14 +10,13 @@ use crate::{
     cloud::{
         Aws,
         ec2::ProfileAssociation,
-        guardrails::ALLOW_TAG,
         iam::{InstanceProfile, Role},
         ownership::{self, Owner, Tags, Verdict},
     },
     engine::{contract::FINALIZER, failure::Failure, kind::Subject},
 };
 
-use super::{desired::allow_tag_value, names::Names, resolve, spec::InstanceRole, trust};
+use super::{names::Names, resolve, spec::InstanceRole, trust};
 
 /// What AWS holds. Role and profile are there only if they are ours, or ours to claim; while deleting, only if
 /// they are ours.
@@ -129,27 +128,10 @@ fn judge(
     match owner.judge(what, tags) {
         Verdict::Ours => Ok(Some(false)),
         Verdict::Claim if subject.deleting => Ok((tags.get(ownership::UID) == Some(&subject.uid)).then_some(false)),
-        Verdict::Claim => adoptable(cloud, subject, what, tags).map(|()| Some(true)),
+        Verdict::Claim => cloud.adoptable(subject, what, tags).map(|()| Some(true)),
         Verdict::Refused(failure) if subject.deleting && failure.reason != "OwnershipTagsMissing" => Ok(None),
         Verdict::Refused(failure) => Err(failure),
     }
-}
-
-/// What carries no ownership tags at all is adopted only with the tag that `--require-allow-tag` asks for.
-fn adoptable(cloud: &Aws, subject: &Subject<InstanceRole>, what: &str, tags: &Tags) -> Result<(), Failure> {
-    let value = allow_tag_value(&cloud.identity, subject);
-    if cloud.guardrails.require_allow_tag
-        && !tags.contains_key(ownership::CLUSTER)
-        && tags.get(ALLOW_TAG) != Some(&value)
-    {
-        return Err(Failure::terminal(
-            "NotAllowed",
-            format!(
-                "spec.adoptionPolicy: {what} lacks the tag {ALLOW_TAG}={value}, which the operator's --require-allow-tag asks for"
-            ),
-        ));
-    }
-    Ok(())
 }
 
 async fn holders(

@@ -120,7 +120,7 @@ pub struct InstanceRoleSpec {
     pub instance_profile: Option<InstanceProfileSpec>,
 
     /// EC2 instances to associate the instance profile with: those that match any of the terms. An empty list
-    /// undoes the associations that were made. Absent: associations are never touched.
+    /// undoes the associations that were made. Absent: associations are not touched, but those that were made are undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 30))]
     pub instances: Option<Vec<InstanceTerm>>,

@@ -66,7 +66,10 @@ fn judge(aws: &Aws, subject: &Subject<LambdaFunction>, function: Function) -> Re
     match aws.owner(subject).judge(&format!("function {}", function.name), &tags) {
         Verdict::Ours => Ok(Some(Found { function, tags, ours: true })),
         Verdict::Claim if subject.deleting => Ok(None),
-        Verdict::Claim => Ok(Some(Found { function, tags, ours: false })),
+        Verdict::Claim => {
+            aws.adoptable(subject, &format!("function {}", function.name), &tags)?;
+            Ok(Some(Found { function, tags, ours: false }))
+        }
         Verdict::Refused(failure) if subject.deleting && failure.reason != "OwnershipTagsMissing" => Ok(None),
         Verdict::Refused(failure) => Err(failure),
     }

@@ -3,22 +3,15 @@
 
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::engine::{contract::CommonSpec, references::Reference};
 
 use super::{names, spec::CreateRole};
 
-/// The fields of an `InstanceRole` that are ours to set. Others, such as `instances`, are left to whoever sets them.
-const FIELDS: [&str; 8] = [
-    "region",
-    "deletionPolicy",
-    "managementPolicy",
-    "tags",
-    "trust",
-    "managedPolicies",
-    "inlinePolicies",
-    "permissionsBoundary",
-];
+/// Annotation of the owned role: a digest of the spec that was applied last. What is taken out of the spec is
+/// noticed by it; what others add beside ours is theirs.
+const APPLIED: &str = "privatelink.dev/applied";
 
 /// An `InstanceRole`, by name.
 pub fn reference(namespace: &str, name: &str) -> Reference {
@@ -85,6 +78,7 @@ impl OwnedRole {
             "metadata": {
                 "namespace": namespace,
                 "name": reference.name,
+                "annotations": { APPLIED: digest(&spec) },
                 "ownerReferences": [{
                     "apiVersion": "privatelink.dev/v1alpha1",
                     "kind": "LambdaFunction",
@@ -99,9 +93,28 @@ impl OwnedRole {
         Self { reference, manifest }
     }
 
-    /// Whether the object in the cluster says what this one says.
+    /// Whether the object in the cluster says all that this one says, and was last applied from it.
     pub fn is_applied(&self, observed: &ObservedRole) -> bool {
-        FIELDS.iter().all(|field| self.manifest.pointer(&format!("/spec/{field}")) == observed.spec.get(field))
+        self.manifest["metadata"]["annotations"][APPLIED] == observed.applied
+            && contains(&observed.spec, &self.manifest["spec"])
+    }
+}
+
+fn digest(spec: &Map<String, Value>) -> String {
+    let bytes = Sha256::digest(Value::Object(spec.clone()).to_string());
+    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether all that is wanted is there. Lists are sets here, since server-side apply merges them as such.
+fn contains(observed: &Value, wanted: &Value) -> bool {
+    match (observed, wanted) {
+        (Value::Object(observed), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| observed.get(key).is_some_and(|observed| contains(observed, wanted)))
+        }
+        (Value::Array(observed), Value::Array(wanted)) => {
+            wanted.iter().all(|wanted| observed.iter().any(|observed| contains(observed, wanted)))
+        }
+        _ => observed == wanted,
     }
 }
 
@@ -129,6 +142,8 @@ pub struct ObservedRole {
     pub terminating: bool,
     /// ARN of the role in AWS, once there is one.
     pub arn: Option<String>,
+    /// The digest of what was applied last.
+    pub applied: String,
     /// Its spec.
     pub spec: Value,
 }
@@ -148,6 +163,7 @@ impl ObservedRole {
             owner,
             terminating: is_terminating(object),
             arn: arn(object),
+            applied: object["metadata"]["annotations"][APPLIED].as_str().unwrap_or_default().to_owned(),
             spec: object["spec"].clone(),
             reference,
         }
@@ -177,8 +193,13 @@ mod tests {
         object["spec"]["instances"] = json!([{ "id": "i-1" }]);
         let observed = |object: &Value| ObservedRole::new(role.reference.clone(), object, "hello", "uid-1");
         assert!(role.is_applied(&observed(&object)), "a field that is not ours is no difference");
+        object["spec"]["managedPolicies"] = json!(["Foreign", "AWSLambdaExecute"]);
         object["spec"]["permissionsBoundary"] = json!("arn");
-        assert!(!role.is_applied(&observed(&object)), "one of ours that should be absent is");
+        assert!(role.is_applied(&observed(&object)), "nor is what somebody else added beside ours");
+        object["spec"]["managedPolicies"] = json!(["Foreign"]);
+        assert!(!role.is_applied(&observed(&object)), "what somebody took away is");
+        let less = OwnedRole::new("ns", "hello", "uid-1", &common, &CreateRole::default());
+        assert!(!less.is_applied(&observed(&role.manifest)), "and so is what the spec does not ask for any more");
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub fn plan(subject: &Subject<VpcEndpoint>, desired: &Desired, observed: Option<
     if endpoint.state == DELETING {
         return wait("Deleting", format!("{id} is being deleted; a new one is made once it is gone"), SOON);
     }
+    if let Some(message) = another(desired, endpoint) {
+        return refuse("EndpointDiffers", message);
+    }
     let mut steps = tag_steps(&subject.status, desired, endpoint);
     if endpoint.state == "available" {
         steps.extend(modify(&subject.status, desired, endpoint).map(Step::Modify));
@@ -83,6 +86,24 @@ pub fn plan_delete(subject: &Subject<VpcEndpoint>, observed: Option<&Observed>) 
         ),
         (None, _) => Plan::Converged,
     }
+}
+
+/// Where the endpoint differs in what AWS cannot change: it was kept by `Retain` for another spec, or the term of
+/// `spec.vpc` has come to select another VPC.
+fn another(desired: &Desired, endpoint: &Endpoint) -> Option<String> {
+    [
+        ("spec.type", &endpoint.endpoint_type, desired.endpoint_type.as_str()),
+        ("spec.service", &endpoint.service_name, desired.service.as_str()),
+        ("spec.vpc", &endpoint.vpc_id, desired.selection.vpc.as_str()),
+    ]
+    .into_iter()
+    .find(|(_, observed, wanted)| observed != wanted)
+    .map(|(field, observed, wanted)| {
+        format!(
+            "{field}: {} has {observed}, the spec comes to {wanted}, and AWS cannot change it; delete the endpoint, or correct the spec",
+            endpoint.id,
+        )
+    })
 }
 
 /// Whether AWS has all that is desired.

@@ -1,7 +1,7 @@
 //! Nothing is touched that is not ours, and nothing beyond the administrator's guardrails is made.
 
 use super::{FUNCTION, ROLE};
-use crate::support::live::Live;
+use crate::support::live::{CLUSTER_ID, Live};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
@@ -68,6 +68,26 @@ async fn guardrails_refuse_what_the_administrator_does_not_allow() {
     let message = live.reason("LambdaFunction", "other", "NotAllowed").await;
     assert!(message.contains("spec.executionRole.arn"), "{message}");
     assert_eq!(live.aws.owned(&live.namespace).await, Vec::<String>::new());
+    live.end().await;
+    drop(operator);
+}
+
+#[tokio::test]
+async fn a_function_is_adopted_only_with_the_tag_that_the_administrator_asks_for() {
+    let live = Live::begin("allow").await;
+    let name = format!("{}-hello", live.namespace);
+    let role = live.aws.make_function(&name).await;
+    let operator = live.operator(&["--allow-adoption", "--require-allow-tag"]).await;
+    live.applied(&format!("{FUNCTION}  adoptionPolicy: Adopt\n")).await;
+    let message = live.reason("LambdaFunction", "hello", "NotAllowed").await;
+    let tag = format!("privatelink.dev/allow={CLUSTER_ID}/{}", live.namespace);
+    assert!(message.contains("spec.adoptionPolicy") && message.contains(&tag), "{message}");
+    let function = live.aws.lambda.get_function_configuration().function_name(&name).send().await.unwrap();
+    let arn = function.function_arn.unwrap();
+    let (key, value) = tag.split_once('=').unwrap();
+    live.aws.lambda.tag_resource().resource(&arn).tags(key, value).send().await.unwrap();
+    live.ready("LambdaFunction", "hello").await;
+    live.aws.iam.delete_role().role_name(role).send().await.unwrap();
     live.end().await;
     drop(operator);
 }

@@ -1,6 +1,14 @@
 //! AWS as an outsider sees it: plain SDK calls against LocalStack.
 
+use std::io::{Cursor, Write};
+
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+use aws_sdk_lambda::{
+    primitives::Blob,
+    types::{FunctionCode, Runtime},
+};
+
+const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 /// The region of all live tests.
 pub const REGION: &str = "ap-northeast-1";
@@ -52,6 +60,20 @@ impl Clients {
         let functions = functions.unwrap().into_iter().filter_map(|function| function.function_name);
         owned.extend(functions.filter(|name| name.starts_with(namespace)));
         owned
+    }
+
+    /// Makes a function of this name as somebody else would, with a role whose name is returned.
+    pub async fn make_function(&self, name: &str) -> String {
+        let role = format!("test-{name}");
+        let create = self.iam.create_role().role_name(&role).assume_role_policy_document(LAMBDA_TRUST);
+        let arn = create.send().await.unwrap().role.unwrap().arn;
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file("index.js", zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(b"exports.handler = async () => 'foreign';").unwrap();
+        let code = FunctionCode::builder().zip_file(Blob::new(zip.finish().unwrap().into_inner())).build();
+        let create = self.lambda.create_function().function_name(name).role(arn).code(code);
+        create.runtime(Runtime::from("nodejs22.x")).handler("index.handler").send().await.unwrap();
+        role
     }
 
     /// Ids of the live endpoints whose owner is in a namespace.
