@@ -12,6 +12,11 @@ use tokio::{sync::Mutex, time::Instant};
 use super::iam::{Iam, ManagedPolicy, PolicyScope};
 use crate::engine::failure::Failure;
 
+/// What names a managed policy in a spec: an ARN, or a name with or without its path.
+pub const POLICY_PATTERN: &str = r"^(arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/)?[A-Za-z0-9_+=,.@/-]+$";
+/// The ARN of a managed policy.
+pub const POLICY_ARN_PATTERN: &str = r"^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9_+=,.@/-]+$";
+
 /// For how long the list is taken as it is.
 const FRESH: Duration = Duration::from_hours(1);
 /// A name that is not in the list has it read again, but no more often than this: somebody may just have made

@@ -6,7 +6,11 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cloud::{policy::PolicyDocument, selectors::InstanceTerm},
+    cloud::{
+        managed_policies::{POLICY_ARN_PATTERN, POLICY_PATTERN},
+        policy::PolicyDocument,
+        selectors::InstanceTerm,
+    },
     engine::{
         contract::{CommonSpec, CommonStatus},
         kind::KindStatus,
@@ -91,7 +95,7 @@ pub struct InstanceRoleSpec {
         length(max = 20),
         inner(
             length(min = 1, max = 1024),
-            regex(pattern = r"^(arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/)?[A-Za-z0-9_+=,.@/-]+$")
+            regex(pattern = POLICY_PATTERN)
         )
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -111,7 +115,7 @@ pub struct InstanceRoleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = 1024),
-        regex(pattern = r"^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9_+=,.@/-]+$")
+        regex(pattern = POLICY_ARN_PATTERN)
     )]
     pub permissions_boundary: Option<String>,
 

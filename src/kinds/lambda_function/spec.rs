@@ -6,7 +6,10 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cloud::policy::PolicyDocument,
+    cloud::{
+        managed_policies::{POLICY_ARN_PATTERN, POLICY_PATTERN},
+        policy::PolicyDocument,
+    },
     engine::contract::{CommonSpec, CommonStatus},
 };
 
@@ -215,7 +218,7 @@ pub struct CreateRole {
         length(max = 20),
         inner(
             length(min = 1, max = 1024),
-            regex(pattern = r"^(arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/)?[A-Za-z0-9_+=,.@/-]+$")
+            regex(pattern = POLICY_PATTERN)
         )
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -232,7 +235,7 @@ pub struct CreateRole {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = 1024),
-        regex(pattern = r"^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9_+=,.@/-]+$")
+        regex(pattern = POLICY_ARN_PATTERN)
     )]
     pub permissions_boundary: Option<String>,
 }
