@@ -81,7 +81,7 @@ impl ReferenceIndex {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
     use super::*;

@@ -1,6 +1,7 @@
 //! The `InstanceRole` of `executionRole.create`: an object in the cluster, owned by the function. Its own
 //! controller makes the IAM role.
 
+use base64::{Engine, prelude::BASE64_STANDARD as STANDARD};
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -101,8 +102,7 @@ impl OwnedRole {
 }
 
 fn digest(spec: &Map<String, Value>) -> String {
-    let bytes = Sha256::digest(Value::Object(spec.clone()).to_string());
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    STANDARD.encode(Sha256::digest(Value::Object(spec.clone()).to_string()))
 }
 
 /// Whether all that is wanted is there. Lists are sets here, since server-side apply merges them as such.

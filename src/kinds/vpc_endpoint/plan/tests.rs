@@ -421,15 +421,14 @@ proptest! {
 fn an_endpoint_that_differs_in_what_cannot_change_is_left_alone() {
     let object = object(json!({ "tags": { "team": "a" } }));
     let desired = wanted(&object);
-    let changes: [(&str, fn(&mut Endpoint)); 3] = [
-        ("spec.type", |endpoint| endpoint.endpoint_type = "Gateway".into()),
-        ("spec.service", |endpoint| endpoint.service_name = "com.amazonaws.ap-northeast-1.s3".into()),
-        ("spec.vpc", |endpoint| endpoint.vpc_id = "vpc-2".into()),
-    ];
-    for (field, change) in changes {
+    for field in ["spec.type", "spec.service", "spec.vpc"] {
         let mut observed = Observed { claim: true, ..made(&desired) };
         observed.endpoint.tags.clear();
-        change(&mut observed.endpoint);
+        match field {
+            "spec.type" => observed.endpoint.endpoint_type = "Gateway".into(),
+            "spec.service" => observed.endpoint.service_name = "com.amazonaws.ap-northeast-1.s3".into(),
+            _ => observed.endpoint.vpc_id = "vpc-2".into(),
+        }
         match plan(&subject(&object, VpcEndpointStatus::default()), &desired, Some(&observed)) {
             Plan::Refuse { reason: "EndpointDiffers", message } => assert!(message.starts_with(field), "{message}"),
             other => panic!("{field}: {other:?}"),
