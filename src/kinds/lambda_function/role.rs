@@ -1,7 +1,7 @@
 //! The `InstanceRole` of `executionRole.create`: an object in the cluster, owned by the function. Its own
 //! controller makes the IAM role.
 
-use base64::{Engine, prelude::BASE64_STANDARD as STANDARD};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};

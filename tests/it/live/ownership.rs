@@ -76,7 +76,7 @@ async fn guardrails_refuse_what_the_administrator_does_not_allow() {
 async fn a_function_is_adopted_only_with_the_tag_that_the_administrator_asks_for() {
     let live = Live::begin("allow").await;
     let name = format!("{}-hello", live.namespace);
-    let role = live.aws.make_function(&name).await;
+    let role = Box::pin(live.aws.make_function(&name)).await;
     let operator = live.operator(&["--allow-adoption", "--require-allow-tag"]).await;
     live.applied(&format!("{FUNCTION}  adoptionPolicy: Adopt\n")).await;
     let message = live.reason("LambdaFunction", "hello", "NotAllowed").await;
