@@ -31,7 +31,7 @@ use self::{
     observe::Observed,
     resolve::Resolved,
     spec::{InstanceRole, InstanceRoleStatus},
-    step::RoleStep,
+    step::Step,
 };
 
 impl Kind for InstanceRole {
@@ -41,7 +41,7 @@ impl Kind for InstanceRole {
     type Resolved = Resolved;
     type Desired = Desired;
     type Observed = Observed;
-    type Step = RoleStep;
+    type Step = Step;
 
     fn common_spec(&self) -> &CommonSpec {
         &self.spec.common
@@ -80,22 +80,22 @@ impl Kind for InstanceRole {
         observe::observe(cloud, subject).await
     }
 
-    fn plan(subject: &Subject<Self>, desired: &Desired, observed: Option<&Observed>) -> Plan<RoleStep> {
+    fn plan(subject: &Subject<Self>, desired: &Desired, observed: Option<&Observed>) -> Plan<Step> {
         plan::plan(subject, desired, observed)
     }
 
-    fn plan_delete(_: &Aws, subject: &Subject<Self>, observed: Option<&Observed>) -> Plan<RoleStep> {
+    fn plan_delete(_: &Aws, subject: &Subject<Self>, observed: Option<&Observed>) -> Plan<Step> {
         plan::plan_delete(subject, observed)
     }
 
-    fn record(step: &RoleStep, status: &mut InstanceRoleStatus) {
-        apply::record(step, status);
+    fn record(step: &Step, status: &mut InstanceRoleStatus) {
+        step::record(step, status);
     }
 
     async fn apply(
         cloud: &Aws,
         subject: &Subject<Self>,
-        step: &RoleStep,
+        step: &Step,
         status: &mut InstanceRoleStatus,
     ) -> Result<(), Failure> {
         apply::apply(cloud, subject, step, status).await

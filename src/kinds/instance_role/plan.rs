@@ -24,7 +24,7 @@ use super::{
     desired::{Desired, Path, Profile},
     observe::{Observed, ObservedProfile, ObservedRole},
     spec::{InstanceRole, InstanceRoleStatus},
-    step::RoleStep,
+    step::Step,
     trust,
 };
 
@@ -41,7 +41,7 @@ enum Hold {
 }
 
 /// Steps first; of what is held up, first that which passes by itself.
-fn decide(steps: Vec<RoleStep>, mut holds: Vec<Hold>) -> Plan<RoleStep> {
+fn decide(steps: Vec<Step>, mut holds: Vec<Hold>) -> Plan<Step> {
     if !steps.is_empty() {
         return Plan::Act(steps);
     }
@@ -53,7 +53,7 @@ fn decide(steps: Vec<RoleStep>, mut holds: Vec<Hold>) -> Plan<RoleStep> {
     }
 }
 
-pub fn plan(subject: &Subject<InstanceRole>, desired: &Desired, observed: Option<&Observed>) -> Plan<RoleStep> {
+pub fn plan(subject: &Subject<InstanceRole>, desired: &Desired, observed: Option<&Observed>) -> Plan<Step> {
     let status = &subject.status;
     let mut steps = Vec::new();
     let mut holds = Vec::new();
@@ -84,9 +84,9 @@ pub fn plan(subject: &Subject<InstanceRole>, desired: &Desired, observed: Option
     decide(steps, holds)
 }
 
-fn create_role(desired: &Desired, steps: &mut Vec<RoleStep>) {
+fn create_role(desired: &Desired, steps: &mut Vec<Step>) {
     let role = &desired.role;
-    steps.push(RoleStep::CreateRole(NewRole {
+    steps.push(Step::CreateRole(NewRole {
         name: role.clone(),
         path: desired.path.create.clone(),
         description: None,
@@ -99,12 +99,12 @@ fn create_role(desired: &Desired, steps: &mut Vec<RoleStep>) {
     steps.extend(desired.inline_policies.iter().flatten().map(|(policy, document)| put(role, policy, document)));
 }
 
-fn update_role(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedRole, steps: &mut Vec<RoleStep>) {
+fn update_role(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedRole, steps: &mut Vec<Step>) {
     tags(&status.common.managed_tags, desired, observed, steps);
     boundary(status, desired, observed, steps);
     let current = &observed.role.trust_policy;
     let trust = (!equivalent(&desired.trust, current))
-        .then(|| RoleStep::UpdateTrust { role: desired.role.clone(), document: desired.trust.clone() });
+        .then(|| Step::UpdateTrust { role: desired.role.clone(), document: desired.trust.clone() });
     let (wider, other) = if trust::only_widens(current, &desired.trust) { (trust, None) } else { (None, trust) };
     steps.extend(other);
     policies(status, desired, observed, steps);
@@ -113,36 +113,36 @@ fn update_role(status: &InstanceRoleStatus, desired: &Desired, observed: &Observ
 
 /// The ownership tags of something to claim go before everything else. Keys are removed before others are set,
 /// because a key may come back in another case.
-fn tags(managed_before: &[String], desired: &Desired, observed: &ObservedRole, steps: &mut Vec<RoleStep>) {
+fn tags(managed_before: &[String], desired: &Desired, observed: &ObservedRole, steps: &mut Vec<Step>) {
     let role = &desired.role;
     let change = tag_change(&desired.tags, managed_before, &observed.role.tags);
     let (ownership, others): (Tags, Tags) =
         change.set.into_iter().partition(|(key, _)| observed.claim && key.starts_with(PREFIX));
     if !ownership.is_empty() {
-        steps.push(RoleStep::TagRole { role: role.clone(), tags: ownership });
+        steps.push(Step::TagRole { role: role.clone(), tags: ownership });
     }
     if !change.remove.is_empty() {
-        steps.push(RoleStep::UntagRole { role: role.clone(), keys: change.remove });
+        steps.push(Step::UntagRole { role: role.clone(), keys: change.remove });
     }
     if !others.is_empty() {
-        steps.push(RoleStep::TagRole { role: role.clone(), tags: others });
+        steps.push(Step::TagRole { role: role.clone(), tags: others });
     }
 }
 
-fn boundary(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedRole, steps: &mut Vec<RoleStep>) {
+fn boundary(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedRole, steps: &mut Vec<Step>) {
     let role = desired.role.clone();
     match (&desired.boundary, &observed.role.permissions_boundary) {
         (Some(wanted), current) if current.as_ref() != Some(wanted) => {
-            steps.push(RoleStep::PutBoundary { role, policy: wanted.clone() });
+            steps.push(Step::PutBoundary { role, policy: wanted.clone() });
         }
-        (None, Some(_)) if status.boundary_applied => steps.push(RoleStep::DeleteBoundary { role }),
+        (None, Some(_)) if status.boundary_applied => steps.push(Step::DeleteBoundary { role }),
         _ => {}
     }
 }
 
 /// What is added goes before what is removed, so that the role never lacks what it has before and after;
 /// the other way about only where the quota leaves no room.
-fn policies(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedRole, steps: &mut Vec<RoleStep>) {
+fn policies(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedRole, steps: &mut Vec<Step>) {
     let role = &desired.role;
     let wanted: BTreeSet<&str> = desired.managed_policies.iter().flatten().map(String::as_str).collect();
     let attached = observed.attached.iter().map(String::as_str).collect::<BTreeSet<_>>();
@@ -151,7 +151,7 @@ fn policies(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedR
     let mut add: Vec<_> = wanted.difference(&attached).map(|policy| attach(role, policy)).collect();
     let mut remove: Vec<_> = superfluous
         .into_iter()
-        .map(|policy| RoleStep::DetachPolicy { role: role.clone(), policy: policy.to_owned() })
+        .map(|policy| Step::DetachPolicy { role: role.clone(), policy: policy.to_owned() })
         .collect();
     if attached.len() + add.len() > ATTACHED_QUOTA {
         steps.append(&mut remove);
@@ -170,7 +170,7 @@ fn policies(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedR
     remove.extend(
         self::superfluous(&wanted, &present, &status.inline_policies, remove_all)
             .into_iter()
-            .map(|policy| RoleStep::DeleteInlinePolicy { role: role.clone(), policy: policy.to_owned() }),
+            .map(|policy| Step::DeleteInlinePolicy { role: role.clone(), policy: policy.to_owned() }),
     );
     steps.append(&mut add);
     steps.append(&mut remove);
@@ -182,21 +182,21 @@ fn superfluous<'a>(wanted: &BTreeSet<&str>, present: &BTreeSet<&'a str>, ours: &
     unwanted.filter(|name| all || ours.iter().any(|ours| ours == *name)).copied().collect()
 }
 
-fn attach(role: &str, policy: &str) -> RoleStep {
-    RoleStep::AttachPolicy { role: role.to_owned(), policy: policy.to_owned() }
+fn attach(role: &str, policy: &str) -> Step {
+    Step::AttachPolicy { role: role.to_owned(), policy: policy.to_owned() }
 }
 
-fn put(role: &str, policy: &str, document: &str) -> RoleStep {
-    RoleStep::PutInlinePolicy { role: role.to_owned(), policy: policy.to_owned(), document: document.to_owned() }
+fn put(role: &str, policy: &str, document: &str) -> Step {
+    Step::PutInlinePolicy { role: role.to_owned(), policy: policy.to_owned(), document: document.to_owned() }
 }
 
-fn create_profile(desired: &Desired, wanted: &Profile, steps: &mut Vec<RoleStep>) {
-    steps.push(RoleStep::CreateProfile {
+fn create_profile(desired: &Desired, wanted: &Profile, steps: &mut Vec<Step>) {
+    steps.push(Step::CreateProfile {
         profile: wanted.name.clone(),
         path: wanted.path.create.clone(),
         tags: ownership(desired),
     });
-    steps.push(RoleStep::AddRole { profile: wanted.name.clone(), role: desired.role.clone() });
+    steps.push(Step::AddRole { profile: wanted.name.clone(), role: desired.role.clone() });
 }
 
 /// The instance profile carries the ownership tags only; the spec's tags are the role's.
@@ -208,13 +208,13 @@ fn update_profile(
     desired: &Desired,
     wanted: &Profile,
     observed: &ObservedProfile,
-    steps: &mut Vec<RoleStep>,
+    steps: &mut Vec<Step>,
     holds: &mut Vec<Hold>,
 ) {
     let profile = wanted.name.clone();
     let tags = tag_change(&ownership(desired), &[], &observed.profile.tags).set;
     if !tags.is_empty() {
-        steps.push(RoleStep::TagProfile { profile: profile.clone(), tags });
+        steps.push(Step::TagProfile { profile: profile.clone(), tags });
     }
     let path = &observed.profile.path;
     holds.extend(path_fault("instance profile", "spec.instanceProfile.path", &wanted.path, path));
@@ -226,7 +226,7 @@ fn update_profile(
             ),
         }),
         None if observed.profile.roles.is_empty() => {
-            steps.push(RoleStep::AddRole { profile, role: desired.role.clone() });
+            steps.push(Step::AddRole { profile, role: desired.role.clone() });
         }
         None => {}
     }

@@ -4,13 +4,15 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     cloud::{iam::NewRole, ownership::Tags},
-    engine::kind::Step,
+    engine::kind,
 };
+
+use super::{report, spec::InstanceRoleStatus};
 
 /// One call to AWS.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are the parameters of the call that the variant names")]
-pub enum RoleStep {
+pub enum Step {
     /// CreateRole.
     CreateRole(NewRole),
     /// TagRole.
@@ -51,7 +53,7 @@ pub enum RoleStep {
     DeleteRole { role: String },
 }
 
-impl Step for RoleStep {
+impl kind::Step for Step {
     fn reason(&self) -> &'static str {
         match self {
             Self::CreateRole(_) => "RoleCreated",
@@ -72,7 +74,7 @@ impl Step for RoleStep {
     }
 }
 
-impl fmt::Display for RoleStep {
+impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateRole(new) => {
@@ -115,4 +117,47 @@ impl fmt::Display for RoleStep {
 
 fn words<'a>(keys: impl IntoIterator<Item = &'a String>) -> String {
     keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What must be known after a crash in the middle of a step: names to look for, and what is ours to remove.
+pub fn record(step: &Step, status: &mut InstanceRoleStatus) {
+    match step {
+        Step::CreateRole(new) => {
+            status.role_name = Some(new.name.clone());
+            status.boundary_applied |= new.permissions_boundary.is_some();
+            report::add_managed_tags(status, new.tags.keys());
+        }
+        Step::TagRole { tags, .. } => report::add_managed_tags(status, tags.keys()),
+        Step::PutBoundary { .. } => status.boundary_applied = true,
+        Step::AttachPolicy { policy, .. } => insert(&mut status.managed_policies, policy),
+        Step::PutInlinePolicy { policy, .. } => insert(&mut status.inline_policies, policy),
+        Step::CreateProfile { profile, .. } | Step::TagProfile { profile, .. } => {
+            status.instance_profile_name = Some(profile.clone());
+        }
+        Step::Associate { instance, .. } | Step::Replace { instance, .. } => {
+            insert(&mut status.associations_made, instance);
+        }
+        _ => {}
+    }
+}
+
+fn insert(sorted: &mut Vec<String>, value: &str) {
+    if let Err(at) = sorted.binary_search_by(|known| known.as_str().cmp(value)) {
+        sorted.insert(at, value.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_stay_sorted_and_single() {
+        let mut status = InstanceRoleStatus::default();
+        for instance in ["i-2", "i-1", "i-2"] {
+            let step = Step::Associate { instance: instance.into(), profile_arn: "a".into() };
+            record(&step, &mut status);
+        }
+        assert_eq!(status.associations_made, ["i-1", "i-2"]);
+    }
 }

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod report;
 pub mod resolve;
 pub mod spec;
+pub mod step;
 pub mod sweep;
 
 use std::{collections::HashMap, sync::Arc};
@@ -24,11 +25,11 @@ use crate::{
 };
 
 use self::{
-    apply::Step,
     desired::{Context, Desired},
     observe::Observed,
     resolve::Resolved,
     spec::{VpcEndpoint, VpcEndpointStatus},
+    step::Step,
 };
 
 impl Kind for VpcEndpoint {
@@ -83,7 +84,7 @@ impl Kind for VpcEndpoint {
     }
 
     fn record(step: &Step, status: &mut VpcEndpointStatus) {
-        apply::record(step, status);
+        step::record(step, status);
     }
 
     async fn apply(cloud: &Aws, _: &Subject<Self>, step: &Step, status: &mut VpcEndpointStatus) -> Result<(), Failure> {

@@ -15,10 +15,10 @@ use crate::{
 };
 
 use super::{
-    apply::Step,
     desired::{Desired, Policy},
     observe::Observed,
     spec::{DELETING, SubnetStatus, VpcEndpoint, VpcEndpointStatus},
+    step::Step,
 };
 
 /// How long look-ups must stay empty after `IdempotentParameterMismatch` until the token counts as dead.

@@ -9,7 +9,7 @@ use crate::{
     kinds::instance_role::{
         observe::{Observed, ObservedRole},
         spec::{ForeignPolicies, InstanceRole},
-        step::RoleStep,
+        step::Step,
     },
 };
 
@@ -25,7 +25,7 @@ const RELEASE: Duration = Duration::from_secs(2);
 /// When to look again at what AWS is about to show.
 const SOON: Duration = Duration::from_secs(1);
 
-pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>) -> Plan<RoleStep> {
+pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>) -> Plan<Step> {
     let Some(observed) = observed else { return absent(subject) };
     if !observed.held_by.functions.is_empty() {
         let message = format!("functions still run with the role: {}", few(&observed.held_by.functions));
@@ -35,7 +35,7 @@ pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>)
     if let Some(ours) = &observed.profile {
         holds.extend(profile(subject, observed, &ours.profile, &mut steps));
     }
-    let leaves_profile = steps.iter().all(|step| !matches!(step, RoleStep::Disassociate { .. }));
+    let leaves_profile = steps.iter().all(|step| !matches!(step, Step::Disassociate { .. }));
     if let Some(role) = &observed.role
         && holds.is_empty()
         && leaves_profile
@@ -49,7 +49,7 @@ pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>)
 }
 
 /// A create whose effect is not visible yet must not be taken for a deletion that is done.
-fn absent(subject: &Subject<InstanceRole>) -> Plan<RoleStep> {
+fn absent(subject: &Subject<InstanceRole>) -> Plan<Step> {
     let status = &subject.status;
     let recorded = status.role_name.is_some() || status.instance_profile_name.is_some();
     if recorded && !subject.settled && subject.absent_for < CONFIRMED_ABSENT {
@@ -65,7 +65,7 @@ pub fn profile(
     subject: &Subject<InstanceRole>,
     observed: &Observed,
     profile: &InstanceProfile,
-    steps: &mut Vec<RoleStep>,
+    steps: &mut Vec<Step>,
 ) -> Option<Hold> {
     let recorded = &subject.status.associations_made;
     let made: BTreeSet<&String> = recorded.iter().chain(&observed.held_by.selected).collect();
@@ -101,8 +101,8 @@ pub fn profile(
         return Some(Hold::Wait { reason: "ConfirmingAbsence", message, after: SOON });
     }
     let name = &profile.name;
-    steps.extend(profile.roles.iter().map(|role| RoleStep::RemoveRole { profile: name.clone(), role: role.clone() }));
-    steps.push(RoleStep::DeleteProfile { profile: name.clone() });
+    steps.extend(profile.roles.iter().map(|role| Step::RemoveRole { profile: name.clone(), role: role.clone() }));
+    steps.push(Step::DeleteProfile { profile: name.clone() });
     None
 }
 
@@ -141,16 +141,13 @@ fn foreign_policies(subject: &Subject<InstanceRole>, role: &ObservedRole) -> Vec
     attached.chain(inline).cloned().collect()
 }
 
-fn delete_role(observed: &ObservedRole, steps: &mut Vec<RoleStep>) {
+fn delete_role(observed: &ObservedRole, steps: &mut Vec<Step>) {
     let role = &observed.role.name;
     steps.extend(
-        observed.attached.iter().map(|policy| RoleStep::DetachPolicy { role: role.clone(), policy: policy.clone() }),
+        observed.attached.iter().map(|policy| Step::DetachPolicy { role: role.clone(), policy: policy.clone() }),
     );
     steps.extend(
-        observed
-            .inline
-            .keys()
-            .map(|policy| RoleStep::DeleteInlinePolicy { role: role.clone(), policy: policy.clone() }),
+        observed.inline.keys().map(|policy| Step::DeleteInlinePolicy { role: role.clone(), policy: policy.clone() }),
     );
-    steps.push(RoleStep::DeleteRole { role: role.clone() });
+    steps.push(Step::DeleteRole { role: role.clone() });
 }

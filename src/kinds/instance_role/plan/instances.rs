@@ -8,7 +8,7 @@ use crate::{
         desired::{Desired, Instances},
         resolve::ProfileOwner,
         spec::InstanceRoleStatus,
-        step::RoleStep,
+        step::Step,
     },
 };
 
@@ -22,7 +22,7 @@ const COMES: Duration = Duration::from_secs(15);
 /// What one instance needs.
 enum Need {
     Nothing,
-    Step(RoleStep),
+    Step(Step),
     Wait(String),
     Conflict(String),
 }
@@ -34,7 +34,7 @@ pub fn plan(
     desired: &Desired,
     profile_arn: &str,
     associations: &[ProfileAssociation],
-    steps: &mut Vec<RoleStep>,
+    steps: &mut Vec<Step>,
     holds: &mut Vec<Hold>,
 ) {
     let unselected = Instances::default();
@@ -71,8 +71,8 @@ pub fn plan(
     }
 }
 
-pub fn disassociate(association: &ProfileAssociation) -> RoleStep {
-    RoleStep::Disassociate { instance: association.instance_id.clone(), association: association.id.clone() }
+pub fn disassociate(association: &ProfileAssociation) -> Step {
+    Step::Disassociate { instance: association.instance_id.clone(), association: association.id.clone() }
 }
 
 /// A term without a match could be a mistake, and undoing an association cuts an instance off: so while there
@@ -91,7 +91,7 @@ fn need(instances: &Instances, id: &str, state: &str, profile_arn: &str, current
     let Some(current) = current else {
         return match state {
             "pending" => Need::Wait(format!("instance {id} is pending")),
-            _ => Need::Step(RoleStep::Associate { instance: id.to_owned(), profile_arn: profile_arn.to_owned() }),
+            _ => Need::Step(Step::Associate { instance: id.to_owned(), profile_arn: profile_arn.to_owned() }),
         };
     };
     let other = current.profile_arn.as_str();
@@ -108,7 +108,7 @@ fn displace(instances: &Instances, id: &str, profile_arn: &str, current: &Profil
         return Need::Conflict(format!("instance {id} has the instance profile {displaced} (see spec.onConflict)"));
     };
     match owners.get(&displaced) {
-        Some(ProfileOwner::Untagged) => Need::Step(RoleStep::Replace {
+        Some(ProfileOwner::Untagged) => Need::Step(Step::Replace {
             instance: id.to_owned(),
             association: current.id.clone(),
             displaced,

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        apply::record,
         desired::client_token,
         fixtures::{FULL_ACCESS, made, object, set, subject, wanted},
         spec::Field,
+        step::record,
     },
     *,
 };
