@@ -1,12 +1,7 @@
-# The operator, static, and the certificate authorities that AWS is verified against; nothing else.
-FROM rust:1.95-alpine AS build
-RUN apk add --no-cache ca-certificates musl-dev
-WORKDIR /source
-COPY . .
-RUN cargo build --release --locked
-
+# The operator, static, and the certificate authorities that AWS is verified against; nothing else. No other image is
+# pulled. dev/image (`make image`) makes the two files and calls this.
 FROM scratch
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /source/target/release/privatelink-operator /
+COPY ca-certificates.crt /etc/ssl/certs/
+COPY privatelink-operator /
 USER 65532:65532
 ENTRYPOINT ["/privatelink-operator"]

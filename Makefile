@@ -1,7 +1,6 @@
 # Compiled code and programs made for development are kept in one folder outside the repository, for all its clones.
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/privatelink-operator
 export CARGO_TARGET_DIR ?= $(cache)/target
-export KEEP KIND_NODE_IMAGE
 
 .PHONY: help
 help: ## Say what there is to make
@@ -33,6 +32,10 @@ examples: ## Ask a real apiserver whether it accepts examples/
 .PHONY: crds
 crds: ## Write crds/ from the code
 	cargo run --quiet --locked -- crds
+
+.PHONY: image
+image: ## Build the operator's image, privatelink-operator:dev; PROFILE=dev builds it sooner (needs Docker, musl-gcc)
+	dev/image
 
 .PHONY: kind
 kind: ## Make a kind cluster with the operator and LocalStack in it, and test against it (needs Docker, kind, kubectl, helm)
