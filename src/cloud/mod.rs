@@ -6,6 +6,7 @@ pub mod guardrails;
 pub mod iam;
 pub mod lambda;
 pub mod managed_policies;
+pub mod names;
 pub mod ownership;
 pub mod policy;
 pub mod sdk;

@@ -46,11 +46,6 @@ impl Failure {
         Self::new(Class::Terminal, reason, message)
     }
 
-    /// Something that this needs is not there yet.
-    pub fn dependency(reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(Class::Dependency, reason, message)
-    }
-
     /// An object in the cluster that this names is not there yet, or lacks what is needed.
     pub fn reference(reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(Class::Reference, reason, message)

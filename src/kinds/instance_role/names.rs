@@ -2,16 +2,16 @@
 //! a lost status never leads to a second role.
 
 use kube::ResourceExt;
-use sha2::{Digest, Sha256};
 
-use crate::engine::kind::Subject;
+use crate::{
+    cloud::names::{SUFFIX, hashed},
+    engine::kind::Subject,
+};
 
 use super::spec::{InstanceRole, InstanceRoleSpec, InstanceRoleStatus};
 
 /// IAM's limit for role names: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
 const ROLE_NAME_LIMIT: usize = 64;
-/// Hex digits of the hash in a name that had to be cut.
-const HASH_DIGITS: usize = 8;
 
 /// Names in IAM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +54,8 @@ fn default_name(namespace: &str, name: &str) -> String {
     if full.len() <= ROLE_NAME_LIMIT {
         return full;
     }
-    let hash: String = Sha256::digest(&full).iter().map(|byte| format!("{byte:02x}")).take(HASH_DIGITS / 2).collect();
-    let kept: String = full.chars().take(ROLE_NAME_LIMIT - HASH_DIGITS - 1).collect();
-    format!("{kept}-{hash}")
+    let kept: String = full.chars().take(ROLE_NAME_LIMIT - SUFFIX).collect();
+    hashed(&kept, &full)
 }
 
 #[cfg(test)]

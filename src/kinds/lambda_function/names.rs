@@ -1,6 +1,6 @@
 //! Names that follow from the object's own, so that they can be found again without a record.
 
-use sha2::{Digest, Sha256};
+use crate::cloud::names::{SUFFIX, hashed};
 
 use super::spec::LambdaFunctionSpec;
 
@@ -8,9 +8,6 @@ use super::spec::LambdaFunctionSpec;
 const FUNCTION_LIMIT: usize = 64;
 /// Our own limit on metadata.name.
 const OBJECT_LIMIT: usize = 63;
-const HASH_BYTES: usize = 4;
-/// A hyphen and two digits a byte.
-const SUFFIX: usize = 1 + 2 * HASH_BYTES;
 
 /// The function's name: the spec's, or `<namespace>-<name>`.
 pub fn function(spec: Option<&LambdaFunctionSpec>, namespace: &str, name: &str) -> String {
@@ -27,16 +24,13 @@ pub fn owned_role(name: &str) -> String {
     fitted(&format!("{name}-execution"), OBJECT_LIMIT, |_| true)
 }
 
-/// The name itself if it fits; otherwise what fits of it and a hash of the whole, so that two long names that
-/// begin alike stay apart.
+/// The name itself if it fits; otherwise what fits of it and a hash of the whole.
 fn fitted(name: &str, limit: usize, allowed: fn(char) -> bool) -> String {
     if name.len() <= limit && name.chars().all(allowed) {
         return name.to_owned();
     }
     let kept = name.chars().map(|c| if allowed(c) { c } else { '-' }).take(limit - SUFFIX).collect::<String>();
-    let hash = Sha256::digest(name).iter().take(HASH_BYTES).fold(0, |hash, byte| hash << 8 | u32::from(*byte));
-    let kept = kept.trim_end_matches(['-', '.']);
-    format!("{kept}-{hash:08x}")
+    hashed(kept.trim_end_matches(['-', '.']), name)
 }
 
 #[cfg(test)]
