@@ -86,7 +86,7 @@ pub fn desired(spec: &VpcEndpointSpec, resolved: Resolved, context: Context<'_>)
     tags.extend(context.ownership);
     Ok(Desired {
         endpoint_type: spec.endpoint_type,
-        service: full_name(&spec.service, context.region),
+        service: spec.service.as_deref().map(|service| full_name(service, spec.service_region.as_deref().unwrap_or(context.region))).unwrap_or_default(),
         subnets: subnets.or_else(|| falls_back(Field::Subnets).then(BTreeSet::new)),
         security_groups: selection
             .security_groups

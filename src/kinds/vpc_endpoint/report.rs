@@ -12,7 +12,7 @@ use super::{
     observe::Observed,
     plan,
     resolve::Selection,
-    spec::{DELETING, SecurityGroupStatus, SubnetStatus, VpcEndpointStatus},
+    spec::{DELETING, DnsEntryStatus, NetworkInterfaceStatus, SecurityGroupStatus, SubnetStatus, VpcEndpointStatus},
 };
 
 /// Where an endpoint lives.
@@ -95,8 +95,8 @@ fn describe(endpoint: &Endpoint, selection: Option<&Selection>, status: &mut Vpc
         status.unused_subnets = cut(&selection.unused_subnets, 256).collect();
     }
     status.route_tables = cut(&endpoint.route_table_ids, 512).collect();
-    status.dns_names = cut(&endpoint.dns_names, 64).collect();
-    status.network_interfaces = cut(&endpoint.network_interface_ids, 64).collect();
+    status.dns_entries = cut(&endpoint.dns_names, 64).map(|name| DnsEntryStatus { name, hosted_zone_id: None }).collect();
+    status.network_interfaces = cut(&endpoint.network_interface_ids, 64).map(|id| NetworkInterfaceStatus { id, ..NetworkInterfaceStatus::default() }).collect();
     status.failure = endpoint.last_error.as_ref().map(|error| error.chars().take(1024).collect());
 }
 
@@ -220,7 +220,7 @@ mod tests {
         observed.endpoint.last_error = Some("é".repeat(5000));
         let mut status = VpcEndpointStatus::default();
         report(&PLACE, Some(&desired), Some(&observed), &mut status);
-        assert_eq!((status.subnets.len(), status.route_tables.len(), status.dns_names.len()), (64, 512, 64));
+        assert_eq!((status.subnets.len(), status.route_tables.len(), status.dns_entries.len()), (64, 512, 64));
         assert_eq!(status.failure.map(|text| text.chars().count()), Some(1024));
     }
 
