@@ -5,7 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{contract::CommonStatus, kind::KindStatus};
+use crate::{
+    cloud::ec2::{Addresses, NetworkInterface},
+    engine::{contract::CommonStatus, kind::KindStatus},
+};
 
 /// What AWS holds of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -139,6 +142,18 @@ pub struct NetworkInterfaceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 45))]
     pub ipv6: Option<Ipv6Addr>,
+}
+
+impl NetworkInterfaceStatus {
+    /// What is known of it, if more than its id is.
+    pub fn facts(&self) -> Option<NetworkInterface> {
+        Some(NetworkInterface {
+            id: self.id.clone(),
+            subnet_id: self.subnet.clone()?,
+            zone: self.zone.clone().unwrap_or_default(),
+            addresses: Addresses { ipv4: self.ipv4, ipv6: self.ipv6 },
+        })
+    }
 }
 
 /// A DNS name of the endpoint.
