@@ -6,11 +6,14 @@ pub mod cluster;
 pub mod documents;
 pub mod drift;
 pub mod ec2;
+pub mod endpoint_rules;
 pub mod endpoints;
 pub mod faults;
+pub mod filters;
 pub mod iam;
 pub mod lambda;
 pub mod replica;
+pub mod services;
 
 use std::{
     collections::BTreeMap,
