@@ -47,10 +47,11 @@ pub async fn apply(
     }
 }
 
-/// Only the service's owner can accept, in the service's region.
+/// Only the service's owner can accept, in the service's region. A connection that has just been accepted cannot be
+/// accepted again, so any other refusal is asked about again.
 fn not_acceptable(service_id: &str, fault: Fault) -> Failure {
     if !fault.code.starts_with("InvalidVpcEndpointService") {
-        return Failure::from(fault).at("spec.autoAccept");
+        return insistent("AcceptanceRefused", "AWS does not accept the connection", fault).at("spec.autoAccept");
     }
     let message = format!(
         "{service_id} is not an endpoint service of this account and region, so its owner has to accept the connection; take autoAccept out"
@@ -60,6 +61,11 @@ fn not_acceptable(service_id: &str, fault: Fault) -> Failure {
 
 /// What AWS does not delete now, such as an endpoint that a route leads to, is asked for again until it does.
 fn not_deletable(id: &str, fault: Fault) -> Failure {
+    insistent("DeletionRefused", &format!("AWS does not delete {id}"), fault)
+}
+
+/// A failure that is tried again even where the fault is one that usually is not, unless AWS denies the call.
+fn insistent(reason: &str, what: &str, fault: Fault) -> Failure {
     let refused = fault.class == Class::Terminal;
     let failure = Failure::from(fault);
     if !refused || failure.reason == "AccessDenied" {
@@ -67,8 +73,8 @@ fn not_deletable(id: &str, fault: Fault) -> Failure {
     }
     Failure {
         class: Class::Dependency,
-        reason: "DeletionRefused".to_owned(),
-        message: format!("AWS does not delete {id}: {}", failure.message),
+        reason: reason.to_owned(),
+        message: format!("{what}: {}", failure.message),
         ..failure
     }
 }
@@ -98,11 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn an_acceptance_of_another_owner_is_refused() {
+    fn an_acceptance_that_is_anothers_is_refused_and_any_other_is_tried_again() {
         let failure = not_acceptable("vpce-svc-1", fault("AcceptVpcEndpointConnections", "InvalidVpcEndpointServiceId.NotFound"));
         assert_eq!((failure.reason.as_str(), failure.class), ("NotAcceptable", Class::Terminal));
         assert!(failure.message.starts_with("spec.autoAccept: vpce-svc-1 "), "{failure}");
         let failure = not_acceptable("vpce-svc-1", fault("AcceptVpcEndpointConnections", "InvalidState"));
-        assert!(failure.message.starts_with("spec.autoAccept: AcceptVpcEndpointConnections: InvalidState"), "{failure}");
+        assert_eq!((failure.reason.as_str(), failure.class), ("AcceptanceRefused", Class::Dependency));
+        assert!(failure.message.starts_with("spec.autoAccept: ") && failure.message.contains("InvalidState"), "{failure}");
     }
 }

@@ -165,7 +165,10 @@ cases! {
             "subnets": [{ "id": Network::SUBNETS[0] }],
             "ipAddressType": "ipv4",
         }),
-        updates: vec![|spec| spec["ipAddressType"] = json!("dualstack")],
+        updates: vec![|spec| {
+            spec["ipAddressType"] = json!("dualstack");
+            spec["dnsOptions"] = json!({ "dnsRecordIpType": "dualstack" });
+        }],
         objects: &["endpoint"],
         drifts: &[Drift::ChangeAddressType, Drift::DeleteEndpoint],
         unmanaged: &[Drift::ChangeGroups],
