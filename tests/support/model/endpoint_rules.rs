@@ -81,8 +81,14 @@ impl State {
         let endpoint = &record.endpoint;
         let gateway = endpoint.endpoint_type == "Gateway";
         let balancer = endpoint.endpoint_type == "GatewayLoadBalancer";
-        if gateway && !(endpoint.subnet_ids.is_empty() && endpoint.security_group_ids.is_empty()) {
-            return refuse("InvalidParameter", "Subnets and security groups are not supported for Gateway endpoints.");
+        if gateway && !endpoint.subnet_ids.is_empty() {
+            return refuse(
+                "InvalidParameter",
+                "Subnet IDs are only supported for Interface and GatewayLoadBalancer type VPC Endpoints.",
+            );
+        }
+        if gateway && !endpoint.security_group_ids.is_empty() {
+            return refuse("InvalidParameter", "Security groups are not supported for Gateway endpoints.");
         }
         if (gateway || balancer) && endpoint.private_dns_enabled {
             return refuse(

@@ -201,6 +201,11 @@ impl Model {
         self.state().calls.iter().filter(|call| call.effect).count()
     }
 
+    /// Effects of one operation so far.
+    pub fn effects_of(&self, operation: &str) -> usize {
+        self.state().calls.iter().filter(|call| call.effect && call.operation == operation).count()
+    }
+
     /// Each moment at which an owner had two live AWS objects of a kind.
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
