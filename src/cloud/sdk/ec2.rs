@@ -53,7 +53,11 @@ impl SdkEc2 {
     }
 
     /// What one item of `Unsuccessful[]` says, if there is one: such calls answer with success whatever came of it.
-    fn successful(&self, operation: &'static str, unsuccessful: Option<Vec<types::UnsuccessfulItem>>) -> Result<(), Fault> {
+    fn successful(
+        &self,
+        operation: &'static str,
+        unsuccessful: Option<Vec<types::UnsuccessfulItem>>,
+    ) -> Result<(), Fault> {
         let Some(item) = unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
         let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
         Err(self.caller.refused(operation, &code.unwrap_or_default(), &message.unwrap_or_default()))
@@ -211,9 +215,11 @@ impl Ec2 for SdkEc2 {
 
     async fn vpc_dns(&self, vpc_id: &str) -> Result<VpcDns, Fault> {
         let attribute = |name| self.reads.describe_vpc_attribute().vpc_id(vpc_id).attribute(name).send();
-        let is_on = |value: Option<types::AttributeBooleanValue>| value.and_then(|value| value.value).unwrap_or_default();
+        let is_on =
+            |value: Option<types::AttributeBooleanValue>| value.and_then(|value| value.value).unwrap_or_default();
         let support = self.caller.run("DescribeVpcAttribute", attribute(VpcAttributeName::EnableDnsSupport)).await?;
-        let hostnames = self.caller.run("DescribeVpcAttribute", attribute(VpcAttributeName::EnableDnsHostnames)).await?;
+        let hostnames =
+            self.caller.run("DescribeVpcAttribute", attribute(VpcAttributeName::EnableDnsHostnames)).await?;
         Ok(VpcDns { support: is_on(support.enable_dns_support), hostnames: is_on(hostnames.enable_dns_hostnames) })
     }
 

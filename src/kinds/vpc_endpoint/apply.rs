@@ -56,7 +56,8 @@ fn not_acceptable(service_id: &str, fault: Fault) -> Failure {
     let message = format!(
         "{service_id} is not an endpoint service of this account and region, so its owner has to accept the connection; take autoAccept out"
     );
-    Failure { class: Class::Terminal, reason: "NotAcceptable".to_owned(), message, ..fault.into() }.at("spec.autoAccept")
+    Failure { class: Class::Terminal, reason: "NotAcceptable".to_owned(), message, ..fault.into() }
+        .at("spec.autoAccept")
 }
 
 /// What AWS does not delete now, such as an endpoint that a route leads to, is asked for again until it does.
@@ -105,11 +106,15 @@ mod tests {
 
     #[test]
     fn an_acceptance_that_is_anothers_is_refused_and_any_other_is_tried_again() {
-        let failure = not_acceptable("vpce-svc-1", fault("AcceptVpcEndpointConnections", "InvalidVpcEndpointServiceId.NotFound"));
+        let failure =
+            not_acceptable("vpce-svc-1", fault("AcceptVpcEndpointConnections", "InvalidVpcEndpointServiceId.NotFound"));
         assert_eq!((failure.reason.as_str(), failure.class), ("NotAcceptable", Class::Terminal));
         assert!(failure.message.starts_with("spec.autoAccept: vpce-svc-1 "), "{failure}");
         let failure = not_acceptable("vpce-svc-1", fault("AcceptVpcEndpointConnections", "InvalidState"));
         assert_eq!((failure.reason.as_str(), failure.class), ("AcceptanceRefused", Class::Dependency));
-        assert!(failure.message.starts_with("spec.autoAccept: ") && failure.message.contains("InvalidState"), "{failure}");
+        assert!(
+            failure.message.starts_with("spec.autoAccept: ") && failure.message.contains("InvalidState"),
+            "{failure}"
+        );
     }
 }

@@ -150,8 +150,7 @@ fn check_subnets(spec: &VpcEndpointSpec, subnets: Option<&BTreeSet<String>>) -> 
         .at("spec.subnets"));
     }
     let configured = spec.subnet_configurations.iter().flatten();
-    let outside: Vec<_> =
-        configured.map(|item| item.subnet_id.as_str()).filter(|id| !subnets.contains(*id)).collect();
+    let outside: Vec<_> = configured.map(|item| item.subnet_id.as_str()).filter(|id| !subnets.contains(*id)).collect();
     if outside.is_empty() {
         return Ok(());
     }
@@ -264,14 +263,17 @@ impl Desired {
     /// Gateway endpoint: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html>.
     pub fn dns_options(&self, ip_address_type: Option<&str>) -> DnsOptions {
         let is_s3 = self.endpoint_type == EndpointType::Interface
-            && self.target.service().is_some_and(|service| service.ends_with(".s3"));
+            && self.target.service().and_then(|service| service.rsplit('.').next()) == Some("s3");
         DnsOptions {
             record_ip_type: match self.dns.records {
                 Some(DnsRecords::Are(records)) => Some(records.to_owned()),
                 Some(DnsRecords::FollowAddresses) => ip_address_type.map(str::to_owned),
                 None => None,
             },
-            private_dns_only_for_inbound_resolver_endpoint: self.dns.only_for_inbound_resolver.or(is_s3.then_some(false)),
+            private_dns_only_for_inbound_resolver_endpoint: self
+                .dns
+                .only_for_inbound_resolver
+                .or(is_s3.then_some(false)),
             ..DnsOptions::default()
         }
     }
@@ -343,7 +345,10 @@ mod tests {
         assert_eq!(back.security_groups, Some(set(["sg-default"])));
         assert_eq!((back.private_dns, back.policy), (Some(false), Some(Policy::FullAccess)));
         assert_eq!(back.ip_address_type, Some("ipv4"));
-        assert_eq!((back.dns.records, back.dns.only_for_inbound_resolver), (Some(DnsRecords::FollowAddresses), Some(false)));
+        assert_eq!(
+            (back.dns.records, back.dns.only_for_inbound_resolver),
+            (Some(DnsRecords::FollowAddresses), Some(false))
+        );
         assert_eq!(back.given, []);
 
         let unmanaged = try_desired(json!({}), &[], None).unwrap();
@@ -366,7 +371,10 @@ mod tests {
         assert_eq!(created(json!({ "type": "GatewayLoadBalancer" })).private_dns_enabled, None);
         let resource = json!({ "type": "Resource", "service": null, "resourceConfigurationArn": "arn:r" });
         let resource = created(resource);
-        assert_eq!((resource.private_dns_enabled, resource.target), (Some(false), Target::ResourceConfiguration("arn:r".into())));
+        assert_eq!(
+            (resource.private_dns_enabled, resource.target),
+            (Some(false), Target::ResourceConfiguration("arn:r".into()))
+        );
     }
 
     #[test]
@@ -414,9 +422,11 @@ mod tests {
 
     #[test]
     fn fixed_addresses_are_for_selected_subnets() {
-        let fixed = json!([{ "subnetId": "subnet-1", "ipv4": "10.0.0.4" }, { "subnetId": "subnet-2", "ipv4": "10.0.1.4" }]);
+        let fixed =
+            json!([{ "subnetId": "subnet-1", "ipv4": "10.0.0.4" }, { "subnetId": "subnet-2", "ipv4": "10.0.1.4" }]);
         let failure =
-            try_desired(json!({ "subnets": [{ "id": "subnet-1" }], "subnetConfigurations": fixed }), &[], None).unwrap_err();
+            try_desired(json!({ "subnets": [{ "id": "subnet-1" }], "subnetConfigurations": fixed }), &[], None)
+                .unwrap_err();
         assert_eq!(failure.reason, "SubnetNotSelected");
         assert!(failure.message.starts_with("spec.subnetConfigurations: subnet-2 is not"), "{failure}");
     }

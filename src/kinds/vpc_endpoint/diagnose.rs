@@ -92,12 +92,7 @@ const CLUES: &[Clue] = &[
         field: "spec.vpc",
         checks: &[Check::Vpc],
     },
-    Clue {
-        codes: &["DuplicateSubnetsInSameZone"],
-        texts: &[],
-        field: "spec.subnets",
-        checks: &[Check::SharedZone],
-    },
+    Clue { codes: &["DuplicateSubnetsInSameZone"], texts: &[], field: "spec.subnets", checks: &[Check::SharedZone] },
     Clue {
         codes: &["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound", "InvalidSubnet"],
         texts: &[],
@@ -120,13 +115,13 @@ const CLUES: &[Clue] = &[
     },
     Clue { codes: &["RouteAlreadyExists"], texts: &[], field: "spec.routeTables", checks: &[Check::RouteTaken] },
     Clue { codes: &["RouteLimitExceeded"], texts: &[], field: "spec.routeTables", checks: &[] },
-    Clue { codes: &["InvalidPolicyDocument", "MalformedPolicyDocument"], texts: &[], field: "spec.policy", checks: &[] },
     Clue {
-        codes: INVALID,
-        texts: &["service types"],
-        field: "spec.type",
-        checks: &[Check::EndpointType],
+        codes: &["InvalidPolicyDocument", "MalformedPolicyDocument"],
+        texts: &[],
+        field: "spec.policy",
+        checks: &[],
     },
+    Clue { codes: INVALID, texts: &["service types"], field: "spec.type", checks: &[Check::EndpointType] },
     Clue {
         codes: INVALID,
         texts: &["privatednsonlyforinboundresolverendpoint"],

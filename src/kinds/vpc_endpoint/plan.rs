@@ -45,7 +45,7 @@ pub fn plan(subject: &Subject<VpcEndpoint>, desired: &Desired, observed: Option<
     }
     let mut steps = tag_steps(&subject.status, desired, endpoint);
     if matches!(endpoint.state.as_str(), "available" | "partial") {
-        steps.extend(change(&subject.status, desired, observed).map(Step::Modify));
+        steps.extend(change(&subject.status, desired, observed).map(|change| Step::Modify(Box::new(change))));
     }
     if !steps.is_empty() {
         return Plan::Act(steps);
@@ -86,7 +86,11 @@ fn as_it_stands(subject: &Subject<VpcEndpoint>, desired: &Desired, endpoint: &En
 fn acceptance(desired: &Desired, endpoint: &Endpoint) -> Plan<Step> {
     let Endpoint { id, target, .. } = endpoint;
     let Some(service_id) = target.endpoint_service_id() else {
-        return wait("PendingAcceptance", format!("{id} waits for the owner of {target} to accept the connection"), LATER);
+        return wait(
+            "PendingAcceptance",
+            format!("{id} waits for the owner of {target} to accept the connection"),
+            LATER,
+        );
     };
     if desired.auto_accept {
         return Plan::Act(vec![Step::Accept { id: id.clone(), service_id: service_id.to_owned() }]);
@@ -135,7 +139,9 @@ pub fn plan_delete(subject: &Subject<VpcEndpoint>, observed: Option<&Observed>) 
         (Some(Observed { endpoint, .. }), _) if endpoint.state == DELETING => {
             wait("Deleting", format!("{} is being deleted by AWS", endpoint.id), SOON)
         }
-        (Some(Observed { endpoint, .. }), _) => Plan::Act(vec![Step::Delete { id: endpoint.id.clone(), failed: false }]),
+        (Some(Observed { endpoint, .. }), _) => {
+            Plan::Act(vec![Step::Delete { id: endpoint.id.clone(), failed: false }])
+        }
         (None, Some(id)) if !is_gone(subject) => not_visible(id),
         (None, None) if status.create_attempt.is_some() && subject.absent_for < CREATE_MAY_LAND => wait(
             "CreateMayLand",
@@ -181,7 +187,8 @@ fn immutable(desired: &Desired, endpoint: &Endpoint) -> Vec<(&'static str, Strin
     if let (EndpointType::GatewayLoadBalancer, Some(subnets)) = (desired.endpoint_type, &desired.subnets) {
         fields.push(("spec.subnets", list(&endpoint.subnet_ids), list(subnets)));
     }
-    if let (EndpointType::Resource | EndpointType::ServiceNetwork, Some(on)) = (desired.endpoint_type, desired.private_dns)
+    if let (EndpointType::Resource | EndpointType::ServiceNetwork, Some(on)) =
+        (desired.endpoint_type, desired.private_dns)
     {
         fields.push(("spec.privateDnsEnabled", endpoint.private_dns_enabled.to_string(), on.to_string()));
     }

@@ -256,8 +256,7 @@ mod tests {
         let many = |prefix: &'static str| (0..1000).map(move |n| format!("{prefix}-{n}"));
         observed.endpoint.subnet_ids = many("subnet").collect();
         observed.endpoint.route_table_ids = many("rtb").collect();
-        observed.endpoint.dns_entries =
-            many("name").map(|name| DnsEntry { name, hosted_zone_id: None }).collect();
+        observed.endpoint.dns_entries = many("name").map(|name| DnsEntry { name, hosted_zone_id: None }).collect();
         observed.endpoint.last_error = Some("é".repeat(5000));
         let mut status = VpcEndpointStatus::default();
         report(&PLACE, Some(&desired), Some(&observed), &mut status);

@@ -168,7 +168,12 @@ pub struct SubnetConfiguration {
 
     /// The IPv4 address; AWS asks for one where the endpoint has IPv4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 15), regex(pattern = r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$"))]
+    #[schemars(
+        length(max = 15),
+        regex(
+            pattern = r"^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$"
+        )
+    )]
     pub ipv4: Option<Ipv4Addr>,
 
     /// The IPv6 address; AWS asks for one where the endpoint has IPv6.
@@ -281,12 +286,18 @@ pub struct VpcEndpointSpec {
 
     /// ARN of the VPC Lattice resource configuration to reach. For Resource endpoints. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1224), regex(pattern = r"^arn:[a-z0-9-]+:vpc-lattice:[a-z0-9-]+:[0-9]{12}:resourceconfiguration/[A-Za-z0-9-]+$"))]
+    #[schemars(
+        length(max = 1224),
+        regex(pattern = r"^arn:[a-z0-9-]+:vpc-lattice:[a-z0-9-]+:[0-9]{12}:resourceconfiguration/[A-Za-z0-9-]+$")
+    )]
     pub resource_configuration_arn: Option<String>,
 
     /// ARN of the VPC Lattice service network to reach. For ServiceNetwork endpoints. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1224), regex(pattern = r"^arn:[a-z0-9-]+:vpc-lattice:[a-z0-9-]+:[0-9]{12}:servicenetwork/[A-Za-z0-9-]+$"))]
+    #[schemars(
+        length(max = 1224),
+        regex(pattern = r"^arn:[a-z0-9-]+:vpc-lattice:[a-z0-9-]+:[0-9]{12}:servicenetwork/[A-Za-z0-9-]+$")
+    )]
     pub service_network_arn: Option<String>,
 
     /// The region of the service, for an Interface endpoint that reaches into another region. Absent: the

@@ -45,7 +45,7 @@ pub enum Step {
         keys: BTreeSet<String>,
     },
     /// ModifyVpcEndpoint.
-    Modify(EndpointChange),
+    Modify(Box<EndpointChange>),
     /// AcceptVpcEndpointConnections, on the side of the endpoint service.
     Accept {
         /// Endpoint id.
@@ -86,7 +86,9 @@ impl fmt::Display for Step {
             Self::Modify(change) => write!(f, "modify {}: {}", change.id, words_of_change(change)),
             Self::Accept { id, service_id } => write!(f, "accept the connection of {id} to {service_id}"),
             Self::Delete { id, failed: false } => write!(f, "delete {id}"),
-            Self::Delete { id, failed: true } => write!(f, "delete {id}, which AWS could not set up, to make a new one"),
+            Self::Delete { id, failed: true } => {
+                write!(f, "delete {id}, which AWS could not set up, to make a new one")
+            }
         }
     }
 }
@@ -129,7 +131,8 @@ fn words_of_change(change: &EndpointChange) -> String {
 
 fn words_of_addresses(by_subnet: &BTreeMap<String, Addresses>) -> impl Iterator<Item = String> {
     by_subnet.iter().map(|(subnet, Addresses { ipv4, ipv6 })| {
-        let addresses: Vec<_> = ipv4.iter().map(ToString::to_string).chain(ipv6.iter().map(ToString::to_string)).collect();
+        let addresses: Vec<_> =
+            ipv4.iter().map(ToString::to_string).chain(ipv6.iter().map(ToString::to_string)).collect();
         format!("address {} in {subnet}", addresses.join(" and "))
     })
 }
@@ -228,7 +231,11 @@ mod tests {
             "subnets": [{ "id": "subnet-1" }, { "id": "subnet-2" }], "securityGroups": [{ "id": "sg-1" }],
             "privateDnsEnabled": true, "policy": { "Statement": [{ "Effect": "Allow" }] },
         });
-        let create = |spec| Step::Create { attempt: 1, endpoint: Box::new(wanted(&object(spec)).create("uid-1", 1)), replaces: None };
+        let create = |spec| Step::Create {
+            attempt: 1,
+            endpoint: Box::new(wanted(&object(spec)).create("uid-1", 1)),
+            replaces: None,
+        };
         let change = EndpointChange {
             id: "vpce-1".into(),
             add_subnets: set(["subnet-1"]),
@@ -245,7 +252,7 @@ mod tests {
             ),
             (create(json!({})), "create Interface endpoint for com.amazonaws.ap-northeast-1.lambda in vpc-1"),
             (
-                Step::Modify(change),
+                Step::Modify(Box::new(change)),
                 "modify vpce-1: add subnets subnet-1; remove route tables rtb-1, rtb-2; private DNS off; \
                  reset the policy to full access",
             ),
@@ -280,7 +287,7 @@ mod tests {
         assert_eq!(status.applied_fields, [Field::Subnets, Field::Policy]);
         assert_eq!(status.common.managed_tags, ["team"]);
         let change = EndpointChange { private_dns_enabled: Some(true), ..EndpointChange::default() };
-        record(&Step::Modify(change), &mut status);
+        record(&Step::Modify(Box::new(change)), &mut status);
         assert_eq!(status.applied_fields, [Field::Subnets, Field::PrivateDnsEnabled, Field::Policy]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use privatelink_operator::{engine::reconcile::Outcome, kinds::vpc_endpoint::spec::VpcEndpoint};
+use privatelink_operator::{cloud::ec2::Subnet, engine::reconcile::Outcome, kinds::vpc_endpoint::spec::VpcEndpoint};
 use serde_json::{Value, json};
 
 use crate::support::model::{ec2::Network, replica::Lag};
@@ -52,9 +52,11 @@ async fn begun(pending: u64) -> Run<VpcEndpoint> {
     let run = Run::begin(&case(), Lag::NONE).await;
     let mut state = run.model.state();
     state.timing.endpoint_pending = std::time::Duration::from_secs(pending);
-    let mut third = state.ec2.subnets[Network::SUBNETS[1]].clone();
-    third.id = THIRD_SUBNET.to_owned();
-    third.zone = "ap-northeast-1d".to_owned();
+    let third = Subnet {
+        id: THIRD_SUBNET.to_owned(),
+        zone: "ap-northeast-1d".to_owned(),
+        ..state.ec2.subnets[Network::SUBNETS[1]].clone()
+    };
     state.ec2.subnets.insert(third.id.clone(), third);
     drop(state);
     run
@@ -83,12 +85,8 @@ async fn while_aws_takes_its_time_only_looks_are_added() {
     let mut counts = counts(&run, 0);
     let looks = counts.remove("DescribeVpcEndpoints").unwrap();
     assert!((5..=16).contains(&looks), "{looks}");
-    let expected = [
-        ("CreateVpcEndpoint", 1),
-        ("DescribeNetworkInterfaces", 1),
-        ("set finalizers", 1),
-        ("write status", 3),
-    ];
+    let expected =
+        [("CreateVpcEndpoint", 1), ("DescribeNetworkInterfaces", 1), ("set finalizers", 1), ("write status", 3)];
     assert_eq!(counts, BTreeMap::from(expected), "{}", run.story());
 }
 

@@ -37,6 +37,9 @@ async fn refused(run: &mut Run<VpcEndpoint>, edit: impl FnOnce(&mut Value)) -> (
     (text("reason"), text("message"))
 }
 
+/// What a user gets wrong.
+type Edit = Box<dyn FnOnce(&mut Value)>;
+
 async fn begun() -> Run<VpcEndpoint> {
     let case = Case { spec: lambda, updates: vec![], objects: &[], drifts: &[], unmanaged: &[], given: &[] };
     Run::begin(&case, Lag::NONE).await
@@ -54,7 +57,6 @@ fn assert_told((reason, message): (String, String), expected: &str, parts: &[&st
 async fn what_the_spec_gets_wrong() {
     let [other_vpc, other_subnet, other_group, other_table] = Network::OTHER_VPC;
     let [a, _, also_a] = Network::SUBNETS;
-    type Edit = Box<dyn FnOnce(&mut Value)>;
     let set = |field: &'static str, value: Value| -> Edit { Box::new(move |spec| spec[field] = value) };
     let gateway = |value: Value| -> Edit {
         Box::new(move |spec| {
@@ -64,15 +66,27 @@ async fn what_the_spec_gets_wrong() {
         })
     };
     let cases: Vec<(Edit, &str, Vec<&str>)> = vec![
-        (set("service", json!("lamda")), "UnknownService", vec!["spec.service: ", "did you mean com.amazonaws.ap-northeast-1.lambda?"]),
+        (
+            set("service", json!("lamda")),
+            "UnknownService",
+            vec!["spec.service: ", "did you mean com.amazonaws.ap-northeast-1.lambda?"],
+        ),
         (
             set("service", json!("com.amazonaws.vpce.ap-northeast-1.vpce-svc-0f")),
             "RejectedByAWS",
             vec!["spec.service: ", "InvalidServiceName", "vpce-svc-0f"],
         ),
-        (set("type", json!("Gateway")), "WrongEndpointType", vec!["spec.type: ", "takes Interface endpoints, not Gateway"]),
+        (
+            set("type", json!("Gateway")),
+            "WrongEndpointType",
+            vec!["spec.type: ", "takes Interface endpoints, not Gateway"],
+        ),
         (set("vpc", json!({ "id": "vpc-0f" })), "NotFound", vec!["spec.vpc: vpc-0f does not exist"]),
-        (set("subnets", json!([{ "id": a }, { "id": "subnet-0f" }])), "NotFound", vec!["spec.subnets: subnet-0f not found"]),
+        (
+            set("subnets", json!([{ "id": a }, { "id": "subnet-0f" }])),
+            "NotFound",
+            vec!["spec.subnets: subnet-0f not found"],
+        ),
         (
             set("subnets", json!([{ "id": a }, { "id": other_subnet }])),
             "InAnotherVpc",
@@ -140,7 +154,11 @@ async fn a_service_that_is_not_in_the_zone_of_a_subnet() {
     let zones = ["ap-northeast-1c".to_owned(), "ap-northeast-1d".to_owned()].into();
     run.model.state().ec2.service_zones.insert("com.amazonaws.ap-northeast-1.lambda".to_owned(), zones);
     let told = refused(&mut run, |spec| spec["subnets"] = json!([{ "id": "subnet-0a" }, { "id": "subnet-0c" }])).await;
-    assert_told(told, "ServiceNotInZone", &["spec.subnets: ", "subnet-0a (ap-northeast-1a)", "it is in ap-northeast-1c, ap-northeast-1d"]);
+    assert_told(
+        told,
+        "ServiceNotInZone",
+        &["spec.subnets: ", "subnet-0a (ap-northeast-1a)", "it is in ap-northeast-1c, ap-northeast-1d"],
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +214,9 @@ async fn looks_around_are_for_refusals_only() {
         object["spec"]["privateDnsEnabled"] = json!(true);
     });
     run.expect(Outcome::Converged).await;
-    for operation in ["DescribeSubnets", "DescribeSecurityGroups", "DescribeVpcAttribute", "DescribeVpcEndpointServices"] {
+    for operation in
+        ["DescribeSubnets", "DescribeSecurityGroups", "DescribeVpcAttribute", "DescribeVpcEndpointServices"]
+    {
         assert!(run.model.calls().iter().all(|call| call.operation != operation), "{operation}");
     }
 }

@@ -51,7 +51,8 @@ fn words<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
 fn address(model: &Model, endpoint: &Endpoint) -> String {
     let state = model.state();
     let interfaces = endpoint.network_interface_ids.iter().filter_map(|id| state.ec2.interfaces.get(id));
-    let addresses: Vec<_> = interfaces.filter_map(|interface| interface.addresses.ipv4).map(|ip| ip.to_string()).collect();
+    let addresses: Vec<_> =
+        interfaces.filter_map(|interface| interface.addresses.ipv4).map(|ip| ip.to_string()).collect();
     addresses.join(" ")
 }
 

@@ -59,7 +59,12 @@ impl Run<VpcEndpoint> {
 
     /// Notes of the Events with this reason.
     fn notes(&self, reason: &str) -> Vec<String> {
-        self.model.events().into_iter().filter(|(_, event)| event.reason == reason).map(|(_, event)| event.note).collect()
+        self.model
+            .events()
+            .into_iter()
+            .filter(|(_, event)| event.reason == reason)
+            .map(|(_, event)| event.note)
+            .collect()
     }
 }
 
@@ -95,7 +100,8 @@ async fn private_dns_comes_after_the_owner_has_accepted() {
     run.settle_until(|model| model.calls().len() > 30).await;
     let (status, reason, message) = run.ready();
     assert_eq!((status.as_str(), reason.as_str()), ("Unknown", "PendingAcceptance"));
-    let call = format!("aws ec2 accept-vpc-endpoint-connections --service-id vpce-svc-0b --vpc-endpoint-ids {}", run.id());
+    let call =
+        format!("aws ec2 accept-vpc-endpoint-connections --service-id vpce-svc-0b --vpc-endpoint-ids {}", run.id());
     assert!(message.contains(Network::THEIR_SERVICE) && message.contains(&call), "{message}");
     run.put_in_state(None, None);
     run.expect(Outcome::Converged).await;

@@ -9,7 +9,24 @@ use super::{Answer, State, endpoints::EndpointRecord, refuse};
 
 /// Whether the endpoint is one of S3 that can be told to serve inbound Resolver endpoints only.
 pub fn is_s3_interface(endpoint: &Endpoint) -> bool {
-    endpoint.endpoint_type == "Interface" && endpoint.target.service().is_some_and(|name| name.ends_with(".s3"))
+    endpoint.endpoint_type == "Interface"
+        && endpoint.target.service().and_then(|name| name.rsplit('.').next()) == Some("s3")
+}
+
+/// What can't be changed once the endpoint is there.
+pub fn check_change(endpoint: &Endpoint, change: &EndpointChange) -> Answer<()> {
+    let swaps = !(change.add_subnets.is_empty() && change.remove_subnets.is_empty());
+    if endpoint.endpoint_type == "GatewayLoadBalancer" && swaps {
+        return refuse("InvalidParameter", "Subnets of GatewayLoadBalancer endpoints cannot be changed.");
+    }
+    if endpoint.endpoint_type != "Interface" && change.private_dns_enabled.is_some() {
+        return refuse("InvalidParameter", "Private DNS can only be changed for Interface endpoints.");
+    }
+    let dns = &change.dns_options;
+    if dns.private_dns_preference.is_some() || !dns.private_dns_specified_domains.is_empty() {
+        return refuse("InvalidParameter", "Private DNS preferences cannot be changed.");
+    }
+    Ok(())
 }
 
 impl State {
@@ -24,10 +41,7 @@ impl State {
                 if !service.types.contains(kind) {
                     return refuse(
                         "InvalidParameter",
-                        format!(
-                            "Endpoint type ({kind}) does not match available service types ({:?}).",
-                            service.types
-                        ),
+                        format!("Endpoint type ({kind}) does not match available service types ({:?}).", service.types),
                     );
                 }
             }
@@ -58,22 +72,6 @@ impl State {
             }
             _ => Ok(()),
         }
-    }
-
-    /// What can't be changed once the endpoint is there.
-    pub fn check_change(&self, endpoint: &Endpoint, change: &EndpointChange) -> Answer<()> {
-        let swaps = !(change.add_subnets.is_empty() && change.remove_subnets.is_empty());
-        if endpoint.endpoint_type == "GatewayLoadBalancer" && swaps {
-            return refuse("InvalidParameter", "Subnets of GatewayLoadBalancer endpoints cannot be changed.");
-        }
-        if endpoint.endpoint_type != "Interface" && change.private_dns_enabled.is_some() {
-            return refuse("InvalidParameter", "Private DNS can only be changed for Interface endpoints.");
-        }
-        let dns = &change.dns_options;
-        if dns.private_dns_preference.is_some() || !dns.private_dns_specified_domains.is_empty() {
-            return refuse("InvalidParameter", "Private DNS preferences cannot be changed.");
-        }
-        Ok(())
     }
 
     /// All constraints on an endpoint as it would be.
@@ -107,7 +105,10 @@ impl State {
         }
         self.check_subnets(endpoint)?;
         if let Some(subnet) = record.fixed.keys().find(|id| !endpoint.subnet_ids.contains(*id)) {
-            return refuse("InvalidParameter", format!("The subnet configuration of {subnet} is not of a given subnet."));
+            return refuse(
+                "InvalidParameter",
+                format!("The subnet configuration of {subnet} is not of a given subnet."),
+            );
         }
         for id in &endpoint.security_group_ids {
             if self.ec2.groups.get(id).is_none_or(|group| group.vpc_id != endpoint.vpc_id) {
@@ -210,7 +211,10 @@ impl State {
             if let Some(table) = endpoint.route_table_ids.intersection(&other.endpoint.route_table_ids).next() {
                 return refuse(
                     "RouteAlreadyExists",
-                    format!("route table {table} already has a route with destination-prefix-list-id for {}", endpoint.target),
+                    format!(
+                        "route table {table} already has a route with destination-prefix-list-id for {}",
+                        endpoint.target
+                    ),
                 );
             }
         }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     Answer, REGION, State, Timing,
     documents::{Use, accept},
-    endpoint_rules::is_s3_interface,
+    endpoint_rules::{check_change, is_s3_interface},
     refuse,
 };
 
@@ -158,10 +158,12 @@ impl State {
             wanted.contains(&interface.subnet_id)
                 && record.fixed.get(&interface.subnet_id).is_none_or(|fixed| *fixed == interface.addresses)
         };
-        let (kept, dropped): (BTreeSet<String>, BTreeSet<String>) =
-            record.endpoint.network_interface_ids.iter().cloned().partition(|id| {
-                self.ec2.interfaces.get(id).is_some_and(fits)
-            });
+        let (kept, dropped): (BTreeSet<String>, BTreeSet<String>) = record
+            .endpoint
+            .network_interface_ids
+            .iter()
+            .cloned()
+            .partition(|id| self.ec2.interfaces.get(id).is_some_and(fits));
         self.ec2.interfaces.retain(|id, _| !dropped.contains(id));
         let served: BTreeSet<String> = kept.iter().map(|id| self.ec2.interfaces[id].subnet_id.clone()).collect();
         record.endpoint.network_interface_ids = kept;
@@ -208,7 +210,7 @@ impl State {
                 return refuse("IncorrectState", format!("The VPC endpoint '{}' is in the state {state}", change.id));
             }
             let before = record.endpoint.clone();
-            s.check_change(&before, change)?;
+            check_change(&before, change)?;
             let endpoint = &mut record.endpoint;
             // A zone is free only after an earlier call took its subnet away.
             endpoint.subnet_ids.extend(change.add_subnets.iter().cloned());

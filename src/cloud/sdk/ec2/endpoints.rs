@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types;
 
-use crate::cloud::ec2::{
-    Addresses, DnsEntry, DnsOptions, Endpoint, EndpointService, NetworkInterface, Target,
-};
+use crate::cloud::ec2::{Addresses, DnsEntry, DnsOptions, Endpoint, EndpointService, NetworkInterface, Target};
 
 use super::{each, set, tags, unless_empty};
 

@@ -229,8 +229,7 @@ async fn network_interfaces_with_their_addresses() {
         <privateIpAddress>10.0.0.4</privateIpAddress><ipv6AddressesSet><item><ipv6Address>2001:db8:0::4</ipv6Address>\
         </item></ipv6AddressesSet></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>")]);
     let addresses = Addresses { ipv4: "10.0.0.4".parse().ok(), ipv6: "2001:db8::4".parse().ok() };
-    let expected =
-        NetworkInterface { id: "eni-1".into(), subnet_id: "subnet-1".into(), zone: "1a".into(), addresses };
+    let expected = NetworkInterface { id: "eni-1".into(), subnet_id: "subnet-1".into(), zone: "1a".into(), addresses };
     assert_eq!(ec2.network_interfaces(&[]).await, Ok(vec![expected]));
 }
 

@@ -114,7 +114,12 @@ fn wrong_type(asked: &Asked, service: &EndpointService) -> Option<Finding> {
     (!service.types.contains(&asked.endpoint_type)).then(|| Finding {
         field: "spec.type",
         reason: "WrongEndpointType",
-        message: format!("{} takes {} endpoints, not {}", service.name, list(&service.types, " and "), asked.endpoint_type),
+        message: format!(
+            "{} takes {} endpoints, not {}",
+            service.name,
+            list(&service.types, " and "),
+            asked.endpoint_type
+        ),
     })
 }
 
@@ -152,7 +157,10 @@ fn shared_zone(subnets: &[Subnet]) -> Option<Finding> {
     Some(Finding {
         field: "spec.subnets",
         reason: "SubnetsShareZone",
-        message: format!("{} are in one availability zone ({zone}), of which an endpoint takes one subnet", list(&ids, " and ")),
+        message: format!(
+            "{} are in one availability zone ({zone}), of which an endpoint takes one subnet",
+            list(&ids, " and ")
+        ),
     })
 }
 
@@ -287,8 +295,7 @@ mod tests {
             said(shared_zone(&subnets(["1a", "1a"]))),
             Some(("spec.subnets", "SubnetsShareZone", message.into()))
         );
-        let service =
-            EndpointService { name: "lambda".into(), zones: set(["1a", "1d"]), ..EndpointService::default() };
+        let service = EndpointService { name: "lambda".into(), zones: set(["1a", "1d"]), ..EndpointService::default() };
         assert_eq!(outside_of_zones(&service, &subnets(["1a", "1d"])), None);
         let message = "lambda is not offered in the availability zone of subnet-2 (1c); it is in 1a, 1d";
         assert_eq!(
@@ -312,7 +319,10 @@ mod tests {
             Some(("spec.routeTables", "RouteTableConflict", message.into()))
         );
         let taken = |others: &[Endpoint]| private_dns_taken(&asked(), others).message;
-        assert!(taken(&[other(set([]), false), other(set([]), true)]).starts_with("vpce-9 has the private DNS name of s3 in vpc-1"));
+        assert!(
+            taken(&[other(set([]), false), other(set([]), true)])
+                .starts_with("vpce-9 has the private DNS name of s3 in vpc-1")
+        );
         assert!(taken(&[other(set([]), false)]).contains("private hosted zone"));
     }
 

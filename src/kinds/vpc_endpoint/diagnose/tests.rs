@@ -8,8 +8,8 @@ fn refused(code: &str, message: &str) -> Fault {
 #[test]
 fn every_refusal_points_at_a_field() {
     use Check::{
-        EndpointType, PrivateDnsTaken, RouteTables, RouteTaken, SecurityGroups, Service, SharedZone, Subnets, Vpc, VpcDns,
-        Zones,
+        EndpointType, PrivateDnsTaken, RouteTables, RouteTaken, SecurityGroups, Service, SharedZone, Subnets, Vpc,
+        VpcDns, Zones,
     };
     for (code, message, field, checks) in [
         ("InvalidServiceName", "", "spec.service", &[Service][..]),
@@ -50,9 +50,24 @@ fn every_refusal_points_at_a_field() {
             "spec.dnsOptions.privateDnsOnlyForInboundResolverEndpoint",
             &[],
         ),
-        ("InvalidParameter", "Security group sg-1 and subnet subnet-1 are in different VPCs", "spec.securityGroups", &[SecurityGroups, Subnets]),
-        ("InvalidParameter", "Subnet IDs are only supported for Interface type VPC Endpoints.", "spec.subnets", &[Subnets, Zones]),
-        ("InvalidParameter", "Route table IDs are only supported for Gateway type VPC Endpoint.", "spec.routeTables", &[RouteTables]),
+        (
+            "InvalidParameter",
+            "Security group sg-1 and subnet subnet-1 are in different VPCs",
+            "spec.securityGroups",
+            &[SecurityGroups, Subnets],
+        ),
+        (
+            "InvalidParameter",
+            "Subnet IDs are only supported for Interface type VPC Endpoints.",
+            "spec.subnets",
+            &[Subnets, Zones],
+        ),
+        (
+            "InvalidParameter",
+            "Route table IDs are only supported for Gateway type VPC Endpoint.",
+            "spec.routeTables",
+            &[RouteTables],
+        ),
     ] {
         let clue = Clue::of(&refused(code, message)).unwrap();
         assert_eq!((clue.field, clue.checks), (field, checks), "{code} {message}");
@@ -77,7 +92,9 @@ fn failures_tell_the_field_and_what_aws_says() {
 
 #[test]
 fn quotas_are_told_by_type() {
-    for (endpoint_type, text) in [("Interface", "50 Interface"), ("Gateway", "20 Gateway"), ("Resource", "200 Resource")] {
+    for (endpoint_type, text) in
+        [("Interface", "50 Interface"), ("Gateway", "20 Gateway"), ("Resource", "200 Resource")]
+    {
         let asked = Asked { endpoint_type: endpoint_type.into(), ..Asked::default() };
         let failure = unexplained(&asked, refused("VpcEndpointLimitExceeded", "limit"));
         assert_eq!((failure.reason.as_str(), failure.class), ("QuotaReached", Class::Terminal));

@@ -53,11 +53,7 @@ fn unlike(wanted: Option<&str>, shown: Option<&str>) -> Option<String> {
 
 /// Subnets to add and to remove. AWS takes one subnet of a zone, so that the old one has to be gone before the new
 /// one comes.
-fn subnets(
-    status: &VpcEndpointStatus,
-    desired: &Desired,
-    endpoint: &Endpoint,
-) -> (BTreeSet<String>, BTreeSet<String>) {
+fn subnets(status: &VpcEndpointStatus, desired: &Desired, endpoint: &Endpoint) -> (BTreeSet<String>, BTreeSet<String>) {
     let (add, remove) = difference(desired.subnets.as_ref(), &endpoint.subnet_ids);
     if may_share_a_zone(&add, &remove, &zones(status, desired)) { (BTreeSet::new(), remove) } else { (add, remove) }
 }

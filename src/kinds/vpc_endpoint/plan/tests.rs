@@ -125,11 +125,11 @@ fn only_an_available_endpoint_is_modified_and_tags_come_first() {
     observed.endpoint.tags.insert(UID.into(), "uid-0".into());
     observed.endpoint.subnet_ids.clear();
     let tag = Step::Tag { id: "vpce-1".into(), tags: Tags::from([(UID.into(), "uid-1".into())]) };
-    let modify = Step::Modify(EndpointChange {
+    let modify = Step::Modify(Box::new(EndpointChange {
         id: "vpce-1".into(),
         add_subnets: set(["subnet-1"]),
         ..EndpointChange::default()
-    });
+    }));
     let subject = subject(&object, known("vpce-1", 1));
     let mut steps = |state: &str| {
         observed.endpoint.state = state.into();
@@ -152,7 +152,7 @@ fn change(before: Value, after: Value) -> Option<EndpointChange> {
     match plan(&subject(&after, status), &wanted(&after), Some(&observed)) {
         Plan::Converged => None,
         Plan::Act(steps) => match &steps[..] {
-            [Step::Modify(change)] => Some(change.clone()),
+            [Step::Modify(change)] => Some((**change).clone()),
             other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),
@@ -329,13 +329,12 @@ fn private_dns_of_an_endpoint_service_comes_after_its_acceptance() {
     assert!(message.contains("--service-id vpce-svc-0a --vpc-endpoint-ids vpce-1"), "{message}");
     observed.endpoint.state = "available".into();
     let on = EndpointChange { id: "vpce-1".into(), private_dns_enabled: Some(true), ..EndpointChange::default() };
-    assert_eq!(plan(&subject, &desired, Some(&observed)), Plan::Act(vec![Step::Modify(on)]));
+    assert_eq!(plan(&subject, &desired, Some(&observed)), Plan::Act(vec![Step::Modify(Box::new(on))]));
 }
 
 #[test]
 fn a_connection_is_accepted_only_when_asked_for_and_pending() {
-    let object =
-        object(json!({ "service": "com.amazonaws.vpce.eu-west-1.vpce-svc-0a", "autoAccept": true }));
+    let object = object(json!({ "service": "com.amazonaws.vpce.eu-west-1.vpce-svc-0a", "autoAccept": true }));
     let desired = wanted(&object);
     let mut observed = made(&desired);
     let subject = subject(&object, known("vpce-1", 1));
@@ -546,11 +545,12 @@ prop_compose! {
 }
 
 fn applied() -> impl Strategy<Value = Vec<Field>> {
-    use Field::{DnsRecordIpType, IpAddressType, Policy, PrivateDnsEnabled, PrivateDnsOnlyForInboundResolverEndpoint, Subnets};
+    use Field::{
+        DnsRecordIpType, IpAddressType, Policy, PrivateDnsEnabled, PrivateDnsOnlyForInboundResolverEndpoint, Subnets,
+    };
     let fields =
         [Subnets, PrivateDnsEnabled, Policy, IpAddressType, DnsRecordIpType, PrivateDnsOnlyForInboundResolverEndpoint];
-    btree_set(select(fields.to_vec()), 0..3)
-        .prop_map(|fields| fields.into_iter().collect())
+    btree_set(select(fields.to_vec()), 0..3).prop_map(|fields| fields.into_iter().collect())
 }
 
 proptest! {

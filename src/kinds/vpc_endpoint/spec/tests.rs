@@ -4,7 +4,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{super::fixtures::object, *};
+use super::{super::fixtures::object, DnsRecordIpType as Record, PrivateDnsPreference as Preference, *};
 
 const RESOURCE: &str = "arn:aws:vpc-lattice:ap-northeast-1:123456789012:resourceconfiguration/rcfg-0a";
 const NETWORK: &str = "arn:aws:vpc-lattice:ap-northeast-1:123456789012:servicenetwork/sn-0a";
@@ -50,11 +50,9 @@ fn spellings_are_those_of_aws() {
     for value in [IpAddressType::Ipv4, IpAddressType::Dualstack, IpAddressType::Ipv6] {
         assert_eq!(spelled(json!(value)), value.as_str());
     }
-    use DnsRecordIpType as Record;
     for value in [Record::Ipv4, Record::Dualstack, Record::Ipv6, Record::ServiceDefined] {
         assert_eq!(spelled(json!(value)), value.as_str());
     }
-    use PrivateDnsPreference as Preference;
     for value in [
         Preference::AllDomains,
         Preference::VerifiedDomainsOnly,
@@ -73,7 +71,8 @@ fn fields_that_do_not_go_together_are_rejected() {
     let at = |ipv4: &str| json!({ "subnetId": "subnet-1", "ipv4": ipv4 });
     let both = json!({ "subnetId": "subnet-1", "ipv4": "10.0.0.4", "ipv6": "2001:db8::4" });
     let inbound = json!({ "privateDnsOnlyForInboundResolverEndpoint": true });
-    let lattice = json!({ "privateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "privateDnsSpecifiedDomains": ["a.example"] });
+    let lattice =
+        json!({ "privateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "privateDnsSpecifiedDomains": ["a.example"] });
     let unpreferred = json!({ "privateDnsSpecifiedDomains": ["a.example"] });
     let all_domains = json!({ "privateDnsPreference": "ALL_DOMAINS", "privateDnsSpecifiedDomains": ["a.example"] });
     let adopt = json!({ "endpointId": "vpce-0a", "adoptionPolicy": "Adopt" });
@@ -93,9 +92,24 @@ fn fields_that_do_not_go_together_are_rejected() {
         ("GatewayLoadBalancer", json!({}), json!({ "subnets": [] }), "subnets"),
         ("Interface", json!({ "subnetConfigurations": fixed(at("10.0.0.4")) }), Value::Null, ""),
         ("Gateway", json!({}), json!({ "subnetConfigurations": fixed(at("10.0.0.4")) }), "subnetConfigurations"),
-        ("GatewayLoadBalancer", json!({}), json!({ "subnetConfigurations": fixed(at("10.0.0.4")) }), "subnetConfigurations"),
-        ("Interface", json!({}), json!({ "subnetConfigurations": fixed(json!({ "subnetId": "subnet-1" })) }), "subnetConfigurations"),
-        ("Interface", json!({}), json!({ "subnetConfigurations": [at("10.0.0.4"), at("10.0.0.5")] }), "subnetConfigurations"),
+        (
+            "GatewayLoadBalancer",
+            json!({}),
+            json!({ "subnetConfigurations": fixed(at("10.0.0.4")) }),
+            "subnetConfigurations",
+        ),
+        (
+            "Interface",
+            json!({}),
+            json!({ "subnetConfigurations": fixed(json!({ "subnetId": "subnet-1" })) }),
+            "subnetConfigurations",
+        ),
+        (
+            "Interface",
+            json!({}),
+            json!({ "subnetConfigurations": [at("10.0.0.4"), at("10.0.0.5")] }),
+            "subnetConfigurations",
+        ),
         (
             "Interface",
             json!({ "ipAddressType": "dualstack", "subnetConfigurations": fixed(both.clone()) }),
@@ -108,7 +122,12 @@ fn fields_that_do_not_go_together_are_rejected() {
             json!({ "ipAddressType": "ipv4", "subnetConfigurations": fixed(both) }),
             "subnetConfigurations",
         ),
-        ("Interface", json!({}), json!({ "ipAddressType": "ipv6", "subnetConfigurations": fixed(at("10.0.0.4")) }), "subnetConfigurations"),
+        (
+            "Interface",
+            json!({}),
+            json!({ "ipAddressType": "ipv6", "subnetConfigurations": fixed(at("10.0.0.4")) }),
+            "subnetConfigurations",
+        ),
         ("Gateway", json!({ "routeTables": [{ "tags": { "Name": "*" } }] }), Value::Null, ""),
         ("Interface", json!({}), json!({ "routeTables": [] }), "routeTables"),
         ("GatewayLoadBalancer", json!({}), json!({ "routeTables": [] }), "routeTables"),
@@ -124,7 +143,12 @@ fn fields_that_do_not_go_together_are_rejected() {
         ("Gateway", json!({ "policy": policy }), Value::Null, ""),
         ("GatewayLoadBalancer", json!({}), json!({ "policy": policy }), "policy"),
         ("Resource", json!({}), json!({ "policy": policy }), "policy"),
-        ("Interface", json!({ "service": ENDPOINT_SERVICE, "autoAccept": true }), json!({ "autoAccept": true }), "autoAccept"),
+        (
+            "Interface",
+            json!({ "service": ENDPOINT_SERVICE, "autoAccept": true }),
+            json!({ "autoAccept": true }),
+            "autoAccept",
+        ),
         ("Interface", adopt, json!({ "endpointId": "vpce-0a" }), "endpointId"),
         ("Interface", json!({}), json!({ "endpointId": "vpce-0a", "adoptionPolicy": "Refuse" }), "endpointId"),
         (
@@ -134,7 +158,12 @@ fn fields_that_do_not_go_together_are_rejected() {
             "dnsOptions.privateDnsOnlyForInboundResolverEndpoint",
         ),
         ("Gateway", json!({}), json!({ "dnsOptions": inbound }), "dnsOptions.privateDnsOnlyForInboundResolverEndpoint"),
-        ("Interface", json!({}), json!({ "service": "s3", "dnsOptions": inbound }), "dnsOptions.privateDnsOnlyForInboundResolverEndpoint"),
+        (
+            "Interface",
+            json!({}),
+            json!({ "service": "s3", "dnsOptions": inbound }),
+            "dnsOptions.privateDnsOnlyForInboundResolverEndpoint",
+        ),
         (
             "Interface",
             json!({ "service": "s3", "dnsOptions": { "privateDnsOnlyForInboundResolverEndpoint": false } }),
@@ -147,10 +176,30 @@ fn fields_that_do_not_go_together_are_rejected() {
             json!({ "dnsOptions": lattice }),
             "dnsOptions.privateDnsPreference",
         ),
-        ("Interface", json!({}), json!({ "privateDnsEnabled": true, "dnsOptions": lattice }), "dnsOptions.privateDnsPreference"),
-        ("Resource", json!({}), json!({ "privateDnsEnabled": true, "dnsOptions": unpreferred }), "dnsOptions.privateDnsSpecifiedDomains"),
-        ("Resource", json!({}), json!({ "privateDnsEnabled": true, "dnsOptions": all_domains }), "dnsOptions.privateDnsSpecifiedDomains"),
-        ("Gateway", json!({ "dnsOptions": { "dnsRecordIpType": "service-defined" }, "ipAddressType": "dualstack" }), Value::Null, ""),
+        (
+            "Interface",
+            json!({}),
+            json!({ "privateDnsEnabled": true, "dnsOptions": lattice }),
+            "dnsOptions.privateDnsPreference",
+        ),
+        (
+            "Resource",
+            json!({}),
+            json!({ "privateDnsEnabled": true, "dnsOptions": unpreferred }),
+            "dnsOptions.privateDnsSpecifiedDomains",
+        ),
+        (
+            "Resource",
+            json!({}),
+            json!({ "privateDnsEnabled": true, "dnsOptions": all_domains }),
+            "dnsOptions.privateDnsSpecifiedDomains",
+        ),
+        (
+            "Gateway",
+            json!({ "dnsOptions": { "dnsRecordIpType": "service-defined" }, "ipAddressType": "dualstack" }),
+            Value::Null,
+            "",
+        ),
     ] {
         validate_cel(&object(of_type(endpoint_type, accepted))).unwrap();
         if rejected.is_object() {
@@ -163,16 +212,24 @@ fn fields_that_do_not_go_together_are_rejected() {
 #[test]
 fn immutable_fields() {
     let region = json!({ "region": "ap-northeast-1" });
-    let preferring = |preference: &str, domains: Value| {
-        json!({ "privateDnsEnabled": true, "dnsOptions": { "privateDnsPreference": preference, "privateDnsSpecifiedDomains": domains } })
-    };
+    let preferring = |preference: &str, domains: Value| json!({ "privateDnsEnabled": true, "dnsOptions": { "privateDnsPreference": preference, "privateDnsSpecifiedDomains": domains } });
     let lattice = preferring("SPECIFIED_DOMAINS_ONLY", json!(["a.example"]));
     for (endpoint_type, before, after, field) in [
         ("Interface", json!({}), json!({ "type": "Gateway" }), "type"),
         ("Interface", json!({}), json!({ "service": "s3" }), "service"),
-        ("Resource", json!({}), json!({ "resourceConfigurationArn": RESOURCE.replace("0a", "0b") }), "resourceConfigurationArn"),
+        (
+            "Resource",
+            json!({}),
+            json!({ "resourceConfigurationArn": RESOURCE.replace("0a", "0b") }),
+            "resourceConfigurationArn",
+        ),
         ("ServiceNetwork", json!({}), json!({ "serviceNetworkArn": NETWORK.replace("0a", "0b") }), "serviceNetworkArn"),
-        ("Interface", json!({ "serviceRegion": "eu-west-1" }), json!({ "serviceRegion": "eu-west-2" }), "serviceRegion"),
+        (
+            "Interface",
+            json!({ "serviceRegion": "eu-west-1" }),
+            json!({ "serviceRegion": "eu-west-2" }),
+            "serviceRegion",
+        ),
         ("Interface", json!({ "serviceRegion": "eu-west-1" }), json!({}), "serviceRegion"),
         ("Interface", json!({}), json!({ "serviceRegion": "eu-west-1" }), "serviceRegion"),
         ("Interface", json!({}), json!({ "vpc": { "id": "vpc-2" } }), "vpc"),
@@ -181,10 +238,20 @@ fn immutable_fields() {
         ("GatewayLoadBalancer", json!({}), json!({ "subnets": [{ "id": "subnet-2" }] }), "subnets"),
         ("Resource", json!({ "privateDnsEnabled": true }), json!({ "privateDnsEnabled": false }), "privateDnsEnabled"),
         ("ServiceNetwork", json!({ "privateDnsEnabled": true }), json!({}), "privateDnsEnabled"),
-        ("Resource", lattice.clone(), json!({ "privateDnsEnabled": true, "dnsOptions": { "privateDnsPreference": "ALL_DOMAINS" } }), "dnsOptions.privateDnsPreference"),
+        (
+            "Resource",
+            lattice.clone(),
+            json!({ "privateDnsEnabled": true, "dnsOptions": { "privateDnsPreference": "ALL_DOMAINS" } }),
+            "dnsOptions.privateDnsPreference",
+        ),
         ("Resource", lattice.clone(), json!({ "privateDnsEnabled": true }), "dnsOptions.privateDnsPreference"),
         ("Resource", json!({ "privateDnsEnabled": true }), lattice.clone(), "dnsOptions.privateDnsPreference"),
-        ("Resource", lattice, preferring("SPECIFIED_DOMAINS_ONLY", json!(["b.example"])), "dnsOptions.privateDnsSpecifiedDomains"),
+        (
+            "Resource",
+            lattice,
+            preferring("SPECIFIED_DOMAINS_ONLY", json!(["b.example"])),
+            "dnsOptions.privateDnsSpecifiedDomains",
+        ),
     ] {
         let before = object(of_type(endpoint_type, before));
         validate_cel_update(&before, &before).unwrap();
