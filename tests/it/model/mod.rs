@@ -2,6 +2,11 @@
 
 mod conformance;
 mod convergence;
+mod endpoint_adoption;
+mod endpoint_calls;
+mod endpoint_diagnosis;
+mod endpoint_fields;
+mod endpoint_states;
 mod harness;
 mod scenarios;
 mod together;
