@@ -26,7 +26,7 @@ pub async fn apply(
         Step::TagRole { role, tags } => iam.tag_role(role, tags).await,
         Step::UntagRole { role, keys } => iam.untag_role(role, keys).await,
         Step::PutBoundary { role, policy } => iam.put_boundary(role, policy).await,
-        Step::DeleteBoundary { role } => iam.delete_boundary(role).await.map(|()| status.boundary_applied = false),
+        Step::DeleteBoundary { role } => iam.delete_boundary(role).await,
         Step::UpdateTrust { role, document } => iam.update_trust(role, document).await,
         Step::AttachPolicy { role, policy } => iam.attach_policy(role, policy).await,
         Step::DetachPolicy { role, policy } => iam.detach_policy(role, policy).await,

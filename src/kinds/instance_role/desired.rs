@@ -171,7 +171,7 @@ impl Limits<'_> {
             boundary: boundary(spec, self.guardrails)?,
             managed_policies: managed_policies(resolved.managed_policies, self.guardrails)?,
             inline_policies: spec.inline_policies.as_ref().map(inline_policies).transpose()?,
-            keep_foreign_policies: spec.foreign_policies.unwrap_or_default() == ForeignPolicies::Keep,
+            keep_foreign_policies: spec.foreign_policies == Some(ForeignPolicies::Keep),
             instances: resolved.instances.map(|selection| self.instances(spec, selection)).transpose()?,
             tags: tags(spec, ownership)?,
             path,

@@ -23,7 +23,7 @@ use crate::{
 use super::{
     desired::{Desired, Path, Profile},
     observe::{Observed, ObservedProfile, ObservedRole},
-    spec::{InstanceRole, InstanceRoleStatus},
+    spec::{InstanceRole, InstanceRoleStatus, ManagedField},
     step::Step,
     trust,
 };
@@ -135,7 +135,9 @@ fn boundary(status: &InstanceRoleStatus, desired: &Desired, observed: &ObservedR
         (Some(wanted), current) if current.as_ref() != Some(wanted) => {
             steps.push(Step::PutBoundary { role, policy: wanted.clone() });
         }
-        (None, Some(_)) if status.boundary_applied => steps.push(Step::DeleteBoundary { role }),
+        (None, Some(_)) if status.managed_fields.contains(&ManagedField::PermissionsBoundary) => {
+            steps.push(Step::DeleteBoundary { role })
+        }
         _ => {}
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 use super::{
     desired::Desired,
     observe::{Observed, ObservedRole},
-    spec::{InstanceAssociation, InstanceRoleStatus},
+    spec::{InstanceAssociation, InstanceRoleStatus, ManagedField},
 };
 
 /// How many instances the status lists.
@@ -95,7 +95,26 @@ fn ours(desired: Option<&Desired>, observed: &ObservedRole, status: &mut Instanc
     keep(&mut status.inline_policies, wanted.map(|(name, _)| name), |name| observed.inline.contains_key(name));
 
     let set = desired.is_some_and(|desired| desired.boundary.is_some());
-    status.boundary_applied = (set || status.boundary_applied) && observed.role.permissions_boundary.is_some();
+    let holds = observed.role.permissions_boundary.is_some();
+    manage(status, ManagedField::PermissionsBoundary, set, holds);
+}
+
+/// A field is about to be set by us.
+pub fn managed(status: &mut InstanceRoleStatus, field: ManagedField) {
+    if !status.managed_fields.contains(&field) {
+        status.managed_fields.push(field);
+        status.managed_fields.sort();
+    }
+}
+
+/// A field is ours while AWS holds what the spec sets, or what we set earlier.
+fn manage(status: &mut InstanceRoleStatus, field: ManagedField, set: bool, holds: bool) {
+    let recorded = status.managed_fields.contains(&field);
+    status.managed_fields.retain(|known| *known != field);
+    if holds && (set || recorded) {
+        status.managed_fields.push(field);
+        status.managed_fields.sort();
+    }
 }
 
 /// A record stays while AWS holds the thing, or is about to; one that is wanted and there is ours from now on.
@@ -140,6 +159,7 @@ fn listed(id: &str, association: Option<&ProfileAssociation>) -> InstanceAssocia
         id: id.to_owned(),
         association_id: association.map(|association| association.id.clone()),
         state: association.map_or_else(|| "none".to_owned(), |association| association.state.clone()),
+        other_profile_arn: None,
     }
 }
 

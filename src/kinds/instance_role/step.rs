@@ -7,7 +7,10 @@ use crate::{
     engine::kind,
 };
 
-use super::{report, spec::InstanceRoleStatus};
+use super::{
+    report,
+    spec::{InstanceRoleStatus, ManagedField},
+};
 
 /// One call to AWS.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,11 +127,13 @@ pub fn record(step: &Step, status: &mut InstanceRoleStatus) {
     match step {
         Step::CreateRole(new) => {
             status.role_name = Some(new.name.clone());
-            status.boundary_applied |= new.permissions_boundary.is_some();
+            if new.permissions_boundary.is_some() {
+                report::managed(status, ManagedField::PermissionsBoundary);
+            }
             report::add_managed_tags(status, new.tags.keys());
         }
         Step::TagRole { tags, .. } => report::add_managed_tags(status, tags.keys()),
-        Step::PutBoundary { .. } => status.boundary_applied = true,
+        Step::PutBoundary { .. } => report::managed(status, ManagedField::PermissionsBoundary),
         Step::AttachPolicy { policy, .. } => insert(&mut status.managed_policies, policy),
         Step::PutInlinePolicy { policy, .. } => insert(&mut status.inline_policies, policy),
         Step::CreateProfile { profile, .. } | Step::TagProfile { profile, .. } => {

@@ -77,12 +77,12 @@ fn any_aws() -> impl Strategy<Value = InMemory> {
         }
         let carried = INSTANCES.iter().zip(carried);
         let associations = carried.filter_map(|(id, arn)| arn.map(|arn| association(id, arn, "associated")));
-        let (managed_policies, inline_policies, associations_made, managed_tags, boundary_applied) = status;
+        let (managed_policies, inline_policies, associations_made, managed_tags, boundary) = status;
         let mut status = InstanceRoleStatus {
             managed_policies: managed_policies.into_iter().collect(),
             inline_policies: inline_policies.into_iter().collect(),
             associations_made: associations_made.into_iter().collect(),
-            boundary_applied,
+            managed_fields: boundary.then_some(ManagedField::PermissionsBoundary).into_iter().collect(),
             ..InstanceRoleStatus::default()
         };
         status.common.managed_tags = managed_tags.into_iter().collect();
