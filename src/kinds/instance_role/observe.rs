@@ -95,7 +95,10 @@ pub async fn observe(cloud: &Aws, subject: &Subject<InstanceRole>) -> Result<Opt
     let recent = cloud.recent_roles.get(&names.role).filter(|_| settling(subject));
     let mut observed = match recent {
         Some(reading) => reading.into(),
-        None => from_iam(cloud, subject, &names).await?,
+        None => {
+            cloud.recent_roles.forget(&names.role);
+            from_iam(cloud, subject, &names).await?
+        }
     };
     if observed.role.is_none() && observed.profile_arns().is_empty() {
         return Ok(None);

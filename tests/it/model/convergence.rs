@@ -169,6 +169,7 @@ fn role_case() -> Case {
             },
             |spec| {
                 spec["trust"] = json!({ "services": ["lambda.amazonaws.com"] });
+                spec["instanceProfile"] = json!({});
                 spec["managedPolicies"] = json!(["AWSLambdaRole"]);
                 spec.as_object_mut().unwrap().remove("instances");
             },

@@ -3,5 +3,11 @@
 mod conformance;
 mod convergence;
 mod harness;
+mod role_calls;
+mod role_fields;
+mod role_guardrails;
+mod role_instances;
+mod role_peers;
+mod role_waits;
 mod scenarios;
 mod together;

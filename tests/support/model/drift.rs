@@ -61,8 +61,6 @@ pub enum Drift {
     ChangeDescription,
     /// The role's session duration is changed.
     ChangeSession,
-    /// The permissions boundary is changed.
-    ChangeBoundary,
     /// The role and its profile are deleted.
     DeleteRole,
     /// The function is deleted.
@@ -172,9 +170,6 @@ impl State {
             Drift::RecreateProfile => self.recreate_profiles(&record.role.name),
             Drift::ChangeDescription => record.role.description = Some("changed".to_owned()),
             Drift::ChangeSession => record.role.max_session_seconds = Some(10_000),
-            Drift::ChangeBoundary => {
-                record.role.permissions_boundary = Some("arn:aws:iam::aws:policy/AWSLambdaExecute".to_owned());
-            }
             Drift::DetachPolicies => record.attached.clear(),
             Drift::AttachForeignPolicy => {
                 record.attached.insert("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess".to_owned());
