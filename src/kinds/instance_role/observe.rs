@@ -93,12 +93,11 @@ pub struct ObservedProfile {
 pub async fn observe(cloud: &Aws, subject: &Subject<InstanceRole>) -> Result<Option<Observed>, Failure> {
     let names = Names::of(subject);
     let recent = cloud.recent_roles.get(&names.role).filter(|_| settling(subject));
-    let mut observed = match recent {
-        Some(reading) => reading.into(),
-        None => {
-            cloud.recent_roles.forget(&names.role);
-            from_iam(cloud, subject, &names).await?
-        }
+    let mut observed = if let Some(reading) = recent {
+        reading.into()
+    } else {
+        cloud.recent_roles.forget(&names.role);
+        from_iam(cloud, subject, &names).await?
     };
     if observed.role.is_none() && observed.profile_arns().is_empty() {
         return Ok(None);

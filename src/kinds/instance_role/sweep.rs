@@ -41,8 +41,8 @@ struct Facts<'a> {
     /// Description and session duration, where the spec gives them.
     description: Option<&'a str>,
     max_session_seconds: Option<i32>,
-    /// Unique id of the instance profile, if the role is in it, where there should be one.
-    profile: Option<Option<&'a str>>,
+    /// Unique id of the instance profile where there should be one, empty if the role is not in it.
+    profile: Option<&'a str>,
     /// Selected instances, with ARN and unique id of the instance profile that they carry.
     instances: Option<BTreeMap<&'a str, Option<(&'a str, &'a str)>>>,
 }
@@ -68,7 +68,7 @@ pub fn fingerprint(desired: &Desired, observed: &Observed) -> u64 {
         tags: &role.role.tags,
         description: desired.description.as_ref().map(|_| described(&role.role)),
         max_session_seconds: desired.max_session_seconds.and(role.role.max_session_seconds),
-        profile: desired.profile.as_ref().map(|_| profile.map(|profile| profile.id.as_str())),
+        profile: desired.profile.as_ref().map(|_| profile.map_or("", |profile| profile.id.as_str())),
         instances: desired
             .instances
             .as_ref()
@@ -98,7 +98,7 @@ fn swept(object: &InstanceRole, detail: &RoleDetail, region: &Region) -> u64 {
         max_session_seconds: object.spec.max_session_duration_seconds.and(detail.role.max_session_seconds),
         profile: wanted.map(|wanted| {
             let mut profiles = detail.instance_profiles.iter();
-            profiles.find(|profile| profile.name == *wanted).map(|profile| profile.id.as_str())
+            profiles.find(|profile| profile.name == *wanted).map_or("", |profile| profile.id.as_str())
         }),
         instances: selection
             .as_ref()

@@ -204,7 +204,7 @@ fields! {
         change: (|| json!([READ_ONLY, "AWSLambdaRole"]), "[AmazonS3ReadOnlyAccess][AWSLambdaRole]"),
         drift: |state| change_role(state, |record| record.attached = [READ_ONLY.to_owned()].into()),
         removed: "",
-        look: |state| role(state).attached.iter().map(|arn| format!("[{}]", arn.rsplit('/').next().unwrap())).collect(),
+        look: |state| role(state).attached.iter().map(|arn| format!("[{}]", arn.rsplit('/').next().unwrap())).collect::<Vec<_>>().concat(),
     };
     inline_policies "inlinePolicies" = Field {
         base: nothing,
