@@ -256,7 +256,7 @@ mod tests {
     use crate::{
         cloud::{
             iam::Iam,
-            lambda::{Lambda, NewFunction},
+            lambda::{Functions, NewFunction},
             sdk::{
                 iam::SdkIam,
                 lambda::SdkLambda,

@@ -6,7 +6,7 @@ use privatelink_operator::cloud::{
     ec2::{Ec2, Endpoint, EndpointChange, Filter, NewEndpoint},
     fault::Fault,
     iam::{Iam, NewRole, PolicyScope},
-    lambda::{ConfigurationChange, Lambda, NewFunction},
+    lambda::{ConfigurationChange, Functions, NewFunction},
     ownership::{Tags, UID},
     sensitive::Sensitive,
 };

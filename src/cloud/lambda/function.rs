@@ -1,10 +1,10 @@
-//! The part of AWS Lambda that the operator uses, as a port: <https://docs.aws.amazon.com/lambda/latest/api/>.
+//! Functions with their configuration, code and tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
-use super::{fault::Fault, ownership::Tags, sensitive::Sensitive};
+use crate::cloud::{fault::Fault, ownership::Tags, sensitive::Sensitive};
 
 /// Environment variables. The values never reach a log, an Event, a status, a metric or a plan.
 pub type Environment = Sensitive<BTreeMap<String, String>>;
@@ -110,9 +110,9 @@ pub struct CodeChange {
     pub current_architecture: String,
 }
 
-/// The Lambda calls in use. A list is complete or an error.
+/// The calls on functions themselves.
 #[async_trait]
-pub trait Lambda: Send + Sync {
+pub trait Functions: Send + Sync {
     /// GetFunction; `None` for ResourceNotFoundException.
     async fn function(&self, name: &str) -> Result<Option<Function>, Fault>;
     /// ListFunctions, all pages: name, revision and code digest are what it is used for.

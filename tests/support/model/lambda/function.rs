@@ -1,19 +1,18 @@
-//! AWS Lambda: <https://docs.aws.amazon.com/lambda/latest/api/>. One update at a time; states and revisions
-//! move on by themselves.
+//! Functions: one update at a time; states and revisions move on by themselves.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use privatelink_operator::cloud::{
-    fault::{Fault, Service},
-    lambda::{CodeChange, ConfigurationChange, Environment, Function, Lambda, NewFunction},
+    fault::Fault,
+    lambda::{CodeChange, ConfigurationChange, Environment, Function, Functions, NewFunction},
     ownership::Tags,
 };
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{ACCOUNT, Answer, Model, REGION, State, refuse, replica::Store};
+use super::super::{ACCOUNT, Answer, Model, REGION, State, refuse};
 
 /// Environment variables in all: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const ENVIRONMENT_BYTES: usize = 4096;
@@ -66,24 +65,6 @@ impl FunctionRecord {
     fn busy(&self, now: Instant) -> bool {
         let (Phase::Creating(until) | Phase::Updating(until) | Phase::Deleting(until)) = self.phase;
         now < until
-    }
-}
-
-/// Functions by name.
-#[derive(Debug, Default)]
-pub struct LambdaState {
-    /// All functions.
-    pub functions: Store<FunctionRecord>,
-}
-
-impl LambdaState {
-    /// Live functions with their tags.
-    pub fn live(&self) -> Vec<(&'static str, String, Tags)> {
-        self.functions
-            .all()
-            .filter(|(_, f)| !f.is_going())
-            .map(|(name, f)| ("function", name.clone(), f.function.tags.clone().unwrap_or_default()))
-            .collect()
     }
 }
 
@@ -199,19 +180,8 @@ impl State {
     }
 }
 
-impl Model {
-    async fn lambda_call<T: Send>(
-        &self,
-        operation: &'static str,
-        write: bool,
-        run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
-    ) -> Result<T, Fault> {
-        self.aws(Service::Lambda, operation, write, run).await
-    }
-}
-
 #[async_trait]
-impl Lambda for Model {
+impl Functions for Model {
     async fn function(&self, name: &str) -> Result<Option<Function>, Fault> {
         self.lambda_call("GetFunction", false, |s, now| {
             Ok(s.lambda.functions.read(name).and_then(|record| record.view(now)))

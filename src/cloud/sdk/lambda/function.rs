@@ -1,53 +1,32 @@
-//! The port [`Lambda`] over aws-sdk-lambda. Nothing here is logged: GetFunction answers with a presigned address of
-//! the code and with the environment's values.
+//! The port [`Functions`]. Nothing here is logged: GetFunction answers with a presigned address of the code and with
+//! the environment's values.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use aws_sdk_lambda::{
-    Client,
     operation::create_function::CreateFunctionOutput,
     primitives::Blob,
     types::{self, Architecture, FunctionCode, FunctionConfiguration, PackageType, Runtime},
 };
 
 use crate::cloud::{
-    fault::{Fault, Service},
-    lambda::{CodeChange, ConfigurationChange, Environment, Function, Lambda, NewFunction},
+    fault::Fault,
+    lambda::{CodeChange, ConfigurationChange, Environment, Function, Functions, NewFunction},
     ownership::Tags,
     sensitive::Sensitive,
 };
 
-use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone};
+use super::{
+    super::call::{each, unless_empty, unless_gone},
+    GONE, SdkLambda,
+};
 
 /// More are not answered: <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>.
 const PAGE: i32 = 50;
 
-const GONE: &[&str] = &["ResourceNotFoundException"];
-
-/// AWS Lambda in one region.
-pub struct SdkLambda {
-    reads: Client,
-    writes: Client,
-    uploads: Client,
-    caller: Caller,
-}
-
-impl SdkLambda {
-    /// With the configuration's region and credentials.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
-        Self {
-            reads: Client::new(&call::reads(config)),
-            writes: Client::new(&call::writes(config)),
-            uploads: Client::new(&call::uploads(config)),
-            caller: Caller::new(Service::Lambda, observer),
-        }
-    }
-}
-
 #[async_trait]
-impl Lambda for SdkLambda {
+impl Functions for SdkLambda {
     async fn function(&self, name: &str) -> Result<Option<Function>, Fault> {
         const OPERATION: &str = "GetFunction";
         let call = self.reads.get_function().function_name(name);

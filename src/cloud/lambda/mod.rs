@@ -1,0 +1,11 @@
+//! The part of AWS Lambda that the operator uses, as a port: <https://docs.aws.amazon.com/lambda/latest/api/>. One
+//! file holds the calls and records of one subject.
+
+pub mod function;
+
+pub use function::{CodeChange, ConfigurationChange, Environment, Function, Functions, NewFunction};
+
+/// All Lambda calls in use. A list is complete or an error.
+pub trait Lambda: Functions {}
+
+impl<T: Functions> Lambda for T {}
