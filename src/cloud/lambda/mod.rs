@@ -3,7 +3,10 @@
 
 pub mod function;
 
-pub use function::{CodeChange, ConfigurationChange, Environment, Function, Functions, NewFunction};
+pub use function::{
+    CodeChange, CodeSource, ConfigurationChange, Environment, FileSystemConfig, Function, Functions, ImageConfig,
+    LoggingConfig, NewFunction, PackageType, Settings, VpcConfig,
+};
 
 /// All Lambda calls in use. A list is complete or an error.
 pub trait Lambda: Functions {}
