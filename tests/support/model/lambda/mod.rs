@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Answer, Model, State, replica::Store};
 
-use self::function::FunctionRecord;
+use self::function::{FunctionRecord, Reason};
 
 pub use self::function::code_sha256;
 
@@ -19,6 +19,10 @@ pub use self::function::code_sha256;
 pub struct LambdaState {
     /// All functions.
     pub functions: Store<FunctionRecord>,
+    /// Why functions that are created from now on come to nothing.
+    pub failing_creations: Option<Reason>,
+    /// Why updates from now on come to nothing.
+    pub failing_updates: Option<Reason>,
 }
 
 impl LambdaState {
