@@ -2,6 +2,15 @@
 
 mod conformance;
 mod convergence;
+mod function_calls;
+mod function_code;
+mod function_environment;
+mod function_fields;
+mod function_fixture;
+mod function_peers;
+mod function_role;
+mod function_states;
+mod function_vpc;
 mod harness;
 mod scenarios;
 mod together;
