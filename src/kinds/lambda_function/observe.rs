@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     names,
-    role::{self, ObservedRole},
+    role::{self, ObservedRole, RoleOwner},
     spec::LambdaFunction,
 };
 
@@ -44,14 +44,27 @@ pub fn function_name(subject: &Subject<LambdaFunction>) -> String {
     }
 }
 
-/// Reads the function and, unless the object is being deleted, its owned role.
+/// Reads the owned role, unless the object is being deleted, and the function, unless it can't have been made yet.
 pub async fn observe(aws: &Aws, subject: &Subject<LambdaFunction>) -> Result<Option<Observed>, Failure> {
-    let found = match aws.lambda.function(&function_name(subject)).await? {
-        Some(function) => judge(aws, subject, function)?,
-        None => None,
-    };
     let role = if subject.deleting { None } else { owned_role(aws, subject).await? };
+    let found = if role.as_ref().is_some_and(|role| awaits_role(subject, role)) {
+        None
+    } else {
+        match aws.lambda.function(&function_name(subject)).await? {
+            Some(function) => judge(aws, subject, function)?,
+            None => None,
+        }
+    };
     Ok((found.is_some() || role.is_some()).then_some(Observed { found, role }))
+}
+
+/// Whether nothing can be done before the function's own role has an ARN, because no creation was ever begun.
+fn awaits_role(subject: &Subject<LambdaFunction>, role: &ObservedRole) -> bool {
+    let creates = |object: &LambdaFunction| object.spec.execution_role.create.is_some();
+    subject.object.as_deref().is_some_and(creates)
+        && role.owner == RoleOwner::Us
+        && role.arn.is_none()
+        && subject.status.function_name.is_none()
 }
 
 /// A function that is not ours fails the pass; while deleting it is none of our business, unless it was ours

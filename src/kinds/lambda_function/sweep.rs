@@ -1,5 +1,5 @@
 //! One paged look at all functions. `ListFunctions` shows neither state nor tags, but each change of a function
-//! moves its revision or its code's digest.
+//! moves its revision or its code's digest. An object whose selection fails is left out too.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,16 +8,24 @@ use std::{
 };
 
 use crate::{
-    cloud::{World, lambda::Function},
+    cloud::{
+        World,
+        ec2::Ec2,
+        lambda::{Function, VpcConfig},
+    },
     engine::failure::Failure,
 };
 
-use super::{names, spec::LambdaFunction};
+use super::{
+    names,
+    spec::LambdaFunction,
+    vpc::{self, Candidates},
+};
 
-/// What a look at all functions sees of one.
-pub fn digest(function: &Function) -> u64 {
+/// What a look at all functions sees of one, and what the terms of its spec select.
+pub fn digest(function: &Function, vpc: Option<&VpcConfig>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&function.revision_id, &function.code_sha256).hash(&mut hasher);
+    (&function.revision_id, &function.code_sha256, vpc).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -33,13 +41,24 @@ pub async fn sweep(world: &World, objects: &[Arc<LambdaFunction>]) -> Result<Has
     }
     let mut digests = HashMap::new();
     for (region, objects) in regions {
-        let functions = world.aws(&region).await?.lambda.functions().await?;
+        let aws = world.aws(&region).await?;
+        let functions = aws.lambda.functions().await?;
+        let candidates = candidates(aws.ec2.as_ref(), &objects).await?;
         let functions: HashMap<&str, &Function> = functions.iter().map(|f| (f.name.as_str(), f)).collect();
         digests.extend(objects.into_iter().filter_map(|object| {
             let metadata = &object.metadata;
             let name = names::function(Some(&object.spec), metadata.namespace.as_deref()?, metadata.name.as_deref()?);
-            Some((metadata.uid.clone()?, digest(functions.get(name.as_str())?)))
+            let vpc = object.spec.vpc.as_ref().map(|vpc| vpc::choose(vpc, &candidates)).transpose().ok()?;
+            Some((metadata.uid.clone()?, digest(functions.get(name.as_str())?, vpc.as_ref())))
         }));
     }
     Ok(digests)
+}
+
+/// What all objects of a region choose from, read only when one of them needs it.
+async fn candidates(ec2: &dyn Ec2, objects: &[&LambdaFunction]) -> Result<Candidates, Failure> {
+    if !objects.iter().filter_map(|object| object.spec.vpc.as_ref()).any(vpc::reads_aws) {
+        return Ok(Candidates::default());
+    }
+    Ok(Candidates { subnets: ec2.subnets(&[]).await?, security_groups: ec2.security_groups(&[]).await? })
 }

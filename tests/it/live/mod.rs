@@ -3,6 +3,8 @@
 mod bad_input;
 mod crash;
 mod drift;
+mod function_code;
+mod function_settings;
 mod lifecycle;
 mod ownership;
 mod references;
