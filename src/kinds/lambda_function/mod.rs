@@ -1,6 +1,7 @@
 //! `LambdaFunction`: one function whole, with its code, configuration and execution role.
 
 mod apply;
+pub mod aspects;
 mod code;
 mod desired;
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::{
     engine::contract::{CommonSpec, CommonStatus},
 };
 
+use super::aspects::spec::{AspectsSpec, AspectsStatus};
+
 /// One Lambda function whole: its code, configuration and execution role.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
@@ -92,6 +94,10 @@ pub struct LambdaFunctionSpec {
 
     /// The role that the function runs with: exactly one of arn, instanceRoleRef and create.
     pub execution_role: ExecutionRole,
+
+    /// What the function has beside its code and configuration.
+    #[serde(flatten)]
+    pub aspects: AspectsSpec,
 }
 
 /// Instruction set of a function.
@@ -306,6 +312,10 @@ pub struct LambdaFunctionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub managed_fields: Vec<ManagedField>,
+
+    /// What is known of the function's aspects.
+    #[serde(flatten)]
+    pub aspects: AspectsStatus,
 }
 
 #[cfg(test)]
