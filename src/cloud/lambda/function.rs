@@ -46,6 +46,8 @@ pub struct Function {
     pub revision_id: String,
     /// All tags; `None` where the call does not show them (ListFunctions).
     pub tags: Option<Tags>,
+    /// Concurrent executions that are kept for the function; only GetFunction shows them.
+    pub reserved_concurrency: Option<i32>,
 }
 
 /// What CreateFunction is called with.

@@ -39,7 +39,9 @@ impl Functions for SdkLambda {
             return Err(self.caller.unusable(OPERATION, "no configuration in it"));
         };
         let tags = answer.tags.unwrap_or_default().into_iter().collect();
-        Ok(Some(Function { tags: Some(tags), ..observed(configuration) }))
+        let reserved_concurrency =
+            answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+        Ok(Some(Function { tags: Some(tags), reserved_concurrency, ..observed(configuration) }))
     }
 
     async fn functions(&self) -> Result<Vec<Function>, Fault> {
@@ -155,11 +157,13 @@ macro_rules! function {
             code_sha256: from.code_sha256.unwrap_or_default(),
             revision_id: from.revision_id.unwrap_or_default(),
             tags: None,
+            reserved_concurrency: None,
         }
     }};
 }
 
-fn observed(from: FunctionConfiguration) -> Function {
+/// A function, or one of its versions, as AWS describes it in all calls but one.
+pub fn observed(from: FunctionConfiguration) -> Function {
     function!(from)
 }
 

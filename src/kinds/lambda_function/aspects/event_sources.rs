@@ -1,8 +1,34 @@
 //! Event source mappings: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html>.
 
+mod observe;
+mod settings;
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
 use jiff::Timestamp;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    cloud::{
+        fault::Fault,
+        lambda::{
+            Lambda,
+            event_sources::{Mapping, MappingChange, MappingSettings, NewMapping},
+        },
+        ownership::Tags,
+    },
+    engine::kind::Plan,
+};
+
+use super::{
+    View,
+    spec::{AspectsSpec, AspectsStatus},
+    step::AspectStep,
+};
+
+pub use self::observe::{ObservedMapping, digest, is_of, observe};
 
 /// A queue or stream that invokes the function. What is absent is left as it is, AWS's default at creation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -185,4 +211,181 @@ pub enum EventSourceSetting {
     ReportBatchItemFailures,
     /// `tumblingWindowSeconds`, by default 0.
     TumblingWindow,
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Create a mapping.
+    Create(NewMapping),
+    /// Tag a mapping that is to be taken over as ours.
+    Tag {
+        /// The mapping.
+        mapping: Mapping,
+        /// The ownership tags.
+        tags: Tags,
+    },
+    /// Change a mapping.
+    Update(MappingChange),
+    /// Delete a mapping that is ours.
+    Delete {
+        /// Id of the mapping.
+        uuid: String,
+        /// ARN of its source.
+        source_arn: String,
+    },
+}
+
+/// Whether any are given, or were applied.
+pub fn is_managed(spec: &AspectsSpec, status: &AspectsStatus) -> bool {
+    spec.event_sources.is_some() || !status.event_sources.is_empty()
+}
+
+/// What to do about them. A mapping that something is under way with takes no change.
+pub fn plan(view: &View<'_>) -> Vec<Step> {
+    let given = view.desired.spec.event_sources.iter().flatten();
+    let wanted = given.filter_map(|source| plan_one(view, source));
+    let is_given = |arn: &str| view.desired.spec.event_sources.iter().flatten().any(|source| source.arn == arn);
+    let left_over = view.observed.event_sources.iter().filter(|observed| !is_given(&observed.mapping.source_arn));
+    wanted.chain(left_over.filter_map(delete)).collect()
+}
+
+/// All that are ours go before the function does.
+pub fn plan_delete(view: &View<'_>) -> Vec<Step> {
+    view.observed.event_sources.iter().filter_map(delete).collect()
+}
+
+fn plan_one(view: &View<'_>, source: &EventSource) -> Option<Step> {
+    let Some(observed) = view.observed.event_sources.iter().find(|o| o.mapping.source_arn == source.arn) else {
+        return Some(Step::Create(NewMapping {
+            function: view.function.to_owned(),
+            source_arn: source.arn.clone(),
+            starting_position: source.starting_position.map(|position| position.as_str().to_owned()),
+            starting_position_timestamp: source.starting_position_timestamp,
+            settings: settings::given(source),
+            tags: view.desired.owner_tags.clone(),
+        }));
+    };
+    let mapping = &observed.mapping;
+    if !observed.ours {
+        return Some(Step::Tag { mapping: mapping.clone(), tags: view.desired.owner_tags.clone() });
+    }
+    let change = difference(view.status, source, mapping);
+    let change = MappingChange { uuid: mapping.uuid.clone(), source_arn: source.arn.clone(), settings: change };
+    (is_at_rest(mapping) && change.settings != MappingSettings::default()).then_some(Step::Update(change))
+}
+
+fn difference(status: &AspectsStatus, source: &EventSource, mapping: &Mapping) -> MappingSettings {
+    let applied = status.event_sources.iter().find(|applied| applied.arn == source.arn);
+    let applied = applied.map(|applied| applied.applied_settings.as_slice()).unwrap_or_default();
+    settings::difference(&settings::given(source), applied, &settings::defaults(&source.arn), &mapping.settings)
+}
+
+fn delete(observed: &ObservedMapping) -> Option<Step> {
+    let mapping = &observed.mapping;
+    let delete = Step::Delete { uuid: mapping.uuid.clone(), source_arn: mapping.source_arn.clone() };
+    (mapping.state != "Deleting").then_some(delete)
+}
+
+fn is_at_rest(mapping: &Mapping) -> bool {
+    matches!(mapping.state.as_str(), "Enabled" | "Disabled")
+}
+
+/// What something is still under way with.
+pub fn unready(view: &View<'_>) -> Option<Plan<super::Step>> {
+    let busy = view.observed.event_sources.iter().map(|observed| &observed.mapping).find(|m| !is_at_rest(m))?;
+    Some(Plan::Wait {
+        reason: "EventSourcePending",
+        message: format!("the event source mapping {} of {} is {}", busy.uuid, busy.source_arn, busy.state),
+        after: Duration::from_secs(2),
+    })
+}
+
+/// Facts, and what counts as applied. A mapping that is no longer given is remembered until it is gone.
+pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
+    let given = view.desired.spec.event_sources.as_deref().unwrap_or_default();
+    let find = |arn: &str| view.observed.event_sources.iter().find(|o| o.mapping.source_arn == arn && o.ours);
+    status
+        .event_sources
+        .retain(|applied| find(&applied.arn).is_some() || given.iter().any(|source| source.arn == applied.arn));
+    for source in given {
+        let Some(observed) = find(&source.arn) else { continue };
+        note_source(status, &source.arn, &[]);
+        let settled = difference(view.status, source, &observed.mapping) == MappingSettings::default();
+        for applied in status.event_sources.iter_mut().filter(|applied| settled && applied.arn == source.arn) {
+            applied.applied_settings = settings::names(&settings::given(source));
+        }
+    }
+    for applied in &mut status.event_sources {
+        let observed = find(&applied.arn);
+        applied.uuid = observed.map(|observed| observed.mapping.uuid.clone()).or(applied.uuid.take());
+        applied.state = observed.map(|observed| observed.mapping.state.clone());
+    }
+}
+
+fn note_source(status: &mut AspectsStatus, arn: &str, settings: &[EventSourceSetting]) {
+    if !status.event_sources.iter().any(|source| source.arn == arn) {
+        status.event_sources.push(EventSourceStatus { arn: arn.to_owned(), ..EventSourceStatus::default() });
+        status.event_sources.sort_by(|a, b| a.arn.cmp(&b.arn));
+    }
+    for source in status.event_sources.iter_mut().filter(|source| source.arn == arn) {
+        settings.iter().for_each(|setting| super::note_in(&mut source.applied_settings, *setting, true));
+    }
+}
+
+#[async_trait]
+impl AspectStep for Step {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "EventSourceCreated",
+            Self::Tag { .. } => "EventSourceTagged",
+            Self::Update(_) => "EventSourceUpdated",
+            Self::Delete { .. } => "EventSourceDeleted",
+        }
+    }
+
+    fn field(&self) -> &'static str {
+        "spec.eventSources"
+    }
+
+    fn record(&self, status: &mut AspectsStatus) {
+        match self {
+            Self::Create(new) => note_source(status, &new.source_arn, &settings::names(&new.settings)),
+            Self::Update(change) => note_source(status, &change.source_arn, &settings::names(&change.settings)),
+            Self::Tag { .. } | Self::Delete { .. } => {}
+        }
+    }
+
+    async fn apply(&self, lambda: &dyn Lambda, status: &mut AspectsStatus) -> Result<(), Fault> {
+        match self {
+            Self::Create(new) => {
+                let uuid = lambda.create_mapping(new).await?;
+                for source in status.event_sources.iter_mut().filter(|source| source.arn == new.source_arn) {
+                    source.uuid = Some(uuid.clone());
+                }
+            }
+            Self::Tag { mapping, tags } => lambda.tag(&mapping.arn, tags).await?,
+            Self::Update(change) => lambda.update_mapping(change).await?,
+            Self::Delete { uuid, .. } => lambda.delete_mapping(uuid).await?,
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(new) => {
+                write!(f, "create an event source mapping of {} for function {}", new.source_arn, new.function)
+            }
+            Self::Tag { mapping, .. } => {
+                write!(f, "tag the event source mapping {} of {} as ours", mapping.uuid, mapping.source_arn)
+            }
+            Self::Update(change) => {
+                let names = settings::describe(&change.settings);
+                write!(f, "update the event source mapping of {}: {names}", change.source_arn)
+            }
+            Self::Delete { source_arn, .. } => write!(f, "delete the event source mapping of {source_arn}"),
+        }
+    }
 }

@@ -1,10 +1,33 @@
 //! Statements of the function's resource policy:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use async_trait::async_trait;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::url::AuthType;
+use crate::cloud::{
+    fault::Fault,
+    lambda::{
+        Lambda, Revision,
+        policies::{NewPermission, Policy},
+    },
+};
+
+use super::{
+    View,
+    spec::{AspectsSpec, AspectsStatus},
+    step::AspectStep,
+    url::AuthType,
+};
+
+const INVOKE_FUNCTION: &str = "lambda:InvokeFunction";
+const INVOKE_FUNCTION_URL: &str = "lambda:InvokeFunctionUrl";
 
 /// One statement of the function's resource policy: it allows a principal an action.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -79,4 +102,229 @@ pub struct PermissionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub qualifier: Option<String>,
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Add a statement.
+    Add(NewPermission),
+    /// Remove a statement.
+    Remove {
+        /// Name of the function.
+        function: String,
+        /// The alias or version whose policy it is in.
+        qualifier: Option<String>,
+        /// Id of the statement.
+        statement_id: String,
+        /// The revision that this was decided on.
+        revision_id: Revision,
+    },
+}
+
+/// The statements that the spec comes to: its own, and the two that AWS asks for where everybody may call the URL
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html#urls-auth-none>).
+fn given(spec: &AspectsSpec) -> Vec<Permission> {
+    let mut given = spec.permissions.clone().unwrap_or_default();
+    if spec.url.as_ref().is_some_and(|url| url.auth_type == AuthType::None) {
+        let everybody = |statement_id: &str, action: &str| Permission {
+            statement_id: statement_id.to_owned(),
+            principal: "*".to_owned(),
+            action: Some(action.to_owned()),
+            ..Permission::default()
+        };
+        given.push(Permission {
+            function_url_auth_type: Some(AuthType::None),
+            ..everybody("FunctionURLAllowPublicAccess", INVOKE_FUNCTION_URL)
+        });
+        given.push(Permission {
+            invoked_via_function_url: Some(true),
+            ..everybody("FunctionURLInvokeAllowPublicAccess", INVOKE_FUNCTION)
+        });
+    }
+    given
+}
+
+impl Permission {
+    fn key(&self) -> PermissionStatus {
+        PermissionStatus { statement_id: self.statement_id.clone(), qualifier: self.qualifier.clone() }
+    }
+
+    fn action(&self) -> &str {
+        self.action.as_deref().unwrap_or(INVOKE_FUNCTION)
+    }
+
+    /// Whether a statement of a policy says this and nothing else.
+    fn is(&self, statement: &Value) -> bool {
+        statement["Effect"] == "Allow"
+            && only(&statement["Action"]) == Some(self.action())
+            && self.is_principal(&statement["Principal"])
+            && conditions(&statement["Condition"]) == Some(self.conditions())
+    }
+
+    /// AWS keeps a service as `Service`, an account as its root user, and everybody as `*`.
+    fn is_principal(&self, principal: &Value) -> bool {
+        let wanted = self.principal.as_str();
+        let kept = only(principal).or_else(|| only(&principal["AWS"])).or_else(|| only(&principal["Service"]));
+        let is_account = wanted.len() == 12 && wanted.bytes().all(|byte| byte.is_ascii_digit());
+        kept.is_some_and(|kept| kept == wanted || (is_account && kept.ends_with(&format!(":iam::{wanted}:root"))))
+    }
+
+    /// The condition keys that AWS makes of it, in lower case.
+    fn conditions(&self) -> BTreeMap<String, String> {
+        let via = self.invoked_via_function_url.map(|via| via.to_string());
+        [
+            ("aws:sourcearn", self.source_arn.clone()),
+            ("aws:sourceaccount", self.source_account.clone()),
+            ("aws:principalorgid", self.principal_org_id.clone()),
+            ("lambda:eventsourcetoken", self.event_source_token.clone()),
+            ("lambda:functionurlauthtype", self.function_url_auth_type.map(|auth| auth.as_str().to_owned())),
+            ("lambda:invokedviafunctionurl", via),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+    }
+
+    fn new_permission(&self, function: &str, revision_id: Revision) -> NewPermission {
+        NewPermission {
+            function: function.to_owned(),
+            qualifier: self.qualifier.clone(),
+            revision_id,
+            statement_id: self.statement_id.clone(),
+            principal: self.principal.clone(),
+            action: self.action().to_owned(),
+            source_arn: self.source_arn.clone(),
+            source_account: self.source_account.clone(),
+            principal_org_id: self.principal_org_id.clone(),
+            event_source_token: self.event_source_token.clone(),
+            function_url_auth_type: self.function_url_auth_type.map(|auth| auth.as_str().to_owned()),
+            invoked_via_function_url: self.invoked_via_function_url,
+        }
+    }
+}
+
+/// A string, or a list of one.
+fn only(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Array(items) if items.len() == 1 => items.first().and_then(Value::as_str),
+        _ => None,
+    }
+}
+
+/// Condition keys in lower case with their values; `None` for a condition that AddPermission can't make.
+fn conditions(condition: &Value) -> Option<BTreeMap<String, String>> {
+    let mut conditions = BTreeMap::new();
+    for (operator, keys) in condition.as_object().into_iter().flatten() {
+        if !["StringEquals", "StringLike", "ArnLike", "ArnEquals", "Bool"].contains(&operator.as_str()) {
+            return None;
+        }
+        for (key, value) in keys.as_object()? {
+            let value = value.as_bool().map(|value| value.to_string()).or_else(|| only(value).map(str::to_owned))?;
+            conditions.insert(key.to_lowercase(), value);
+        }
+    }
+    Some(conditions)
+}
+
+/// The qualifiers whose policies are managed; absent stands for the function itself.
+pub fn qualifiers(spec: &AspectsSpec, status: &AspectsStatus) -> BTreeSet<Option<String>> {
+    let applied = status.permissions.iter().map(|applied| applied.qualifier.clone());
+    given(spec).into_iter().map(|permission| permission.qualifier).chain(applied).collect()
+}
+
+/// Removals first: AWS takes no two statements of one id, and a changed one is removed and added.
+pub fn plan(view: &View<'_>) -> Vec<Step> {
+    let given = given(&view.desired.spec);
+    let keys: BTreeSet<PermissionStatus> = given.iter().map(Permission::key).collect();
+    let left_over = view.status.permissions.iter().filter(|applied| !keys.contains(applied));
+    let left_over = left_over.filter(|applied| statement(view, applied).is_some()).cloned();
+    let differing: Vec<&Permission> = given
+        .iter()
+        .filter(|permission| !statement(view, &permission.key()).is_some_and(|statement| permission.is(statement)))
+        .collect();
+    let changed = differing.iter().map(|permission| permission.key()).filter(|key| statement(view, key).is_some());
+    let removals = left_over.chain(changed).map(|key| Step::Remove {
+        function: view.function.to_owned(),
+        revision_id: revision(view, key.qualifier.as_ref()),
+        qualifier: key.qualifier,
+        statement_id: key.statement_id,
+    });
+    let additions = differing.iter().map(|permission| {
+        Step::Add(permission.new_permission(view.function, revision(view, permission.qualifier.as_ref())))
+    });
+    removals.chain(additions).collect()
+}
+
+fn policy<'a>(view: &View<'a>, qualifier: Option<&String>) -> Option<&'a Policy> {
+    view.observed.policies.get(&qualifier.cloned())
+}
+
+fn statement<'a>(view: &View<'a>, key: &PermissionStatus) -> Option<&'a Value> {
+    let statements = policy(view, key.qualifier.as_ref())?.statements.iter();
+    statements.into_iter().find(|statement| statement["Sid"] == key.statement_id.as_str())
+}
+
+fn revision(view: &View<'_>, qualifier: Option<&String>) -> Revision {
+    policy(view, qualifier).map(|policy| Revision::from(policy.revision_id.as_str())).unwrap_or_default()
+}
+
+/// The statements that count as applied.
+pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
+    if plan(view).is_empty() {
+        let keys: BTreeSet<_> = given(&view.desired.spec).iter().map(Permission::key).collect();
+        status.permissions = keys.into_iter().collect();
+    }
+}
+
+#[async_trait]
+impl AspectStep for Step {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Add(_) => "PermissionAdded",
+            Self::Remove { .. } => "PermissionRemoved",
+        }
+    }
+
+    fn field(&self) -> &'static str {
+        "spec.permissions"
+    }
+
+    fn record(&self, status: &mut AspectsStatus) {
+        if let Self::Add(new) = self {
+            let key = PermissionStatus { statement_id: new.statement_id.clone(), qualifier: new.qualifier.clone() };
+            if !status.permissions.contains(&key) {
+                status.permissions.push(key);
+                status.permissions.sort();
+            }
+        }
+    }
+
+    async fn apply(&self, lambda: &dyn Lambda, _: &mut AspectsStatus) -> Result<(), Fault> {
+        match self {
+            Self::Add(new) => lambda.add_permission(new).await,
+            Self::Remove { function, qualifier, statement_id, revision_id } => {
+                lambda.remove_permission(function, qualifier.as_deref(), statement_id, revision_id).await
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |function: &str, qualifier: &Option<String>| match qualifier {
+            Some(qualifier) => format!("{function}:{qualifier}"),
+            None => function.to_owned(),
+        };
+        match self {
+            Self::Add(new) => {
+                let of = of(&new.function, &new.qualifier);
+                write!(f, "add permission {} for {} to function {of}", new.statement_id, new.principal)
+            }
+            Self::Remove { function, qualifier, statement_id, .. } => {
+                write!(f, "remove permission {statement_id} from function {}", of(function, qualifier))
+            }
+        }
+    }
 }

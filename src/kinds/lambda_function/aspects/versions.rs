@@ -1,7 +1,30 @@
 //! Published versions: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html>.
 
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    cloud::{
+        fault::Fault,
+        lambda::{
+            Function, Lambda, Revision,
+            versions::{Publication, VersionList},
+        },
+    },
+    engine::kind::Plan,
+};
+
+use super::{
+    View, aliases,
+    spec::{AspectsSpec, AspectsStatus},
+    step::AspectStep,
+};
+
+/// Bound of `status.publishedVersions`.
+const LIMIT: usize = 1000;
 
 /// How versions are published.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,4 +40,244 @@ pub struct Versions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub keep: Option<i32>,
+}
+
+/// What is observed of versions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedVersions {
+    /// `$LATEST` and the published versions.
+    pub list: VersionList,
+    /// Whether the newest published version can be used.
+    pub newest: Readiness,
+}
+
+impl ObservedVersions {
+    /// Number of the newest published version.
+    pub fn newest_number(&self) -> Option<u64> {
+        self.list.published.last().map(|version| version.number)
+    }
+}
+
+/// Whether a version can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can, or there is none.
+    Ready,
+    /// Not yet, perhaps for this reason.
+    Pending(Option<String>),
+    /// It never will, perhaps for this reason.
+    Failed(Option<String>),
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Publish what the function is now.
+    Publish {
+        /// The call.
+        publication: Publication,
+        /// The newest version before it; 0 for none.
+        after: u64,
+    },
+    /// Delete a version that was published for this object.
+    Delete {
+        /// Name of the function.
+        function: String,
+        /// The version.
+        number: u64,
+    },
+}
+
+/// Whether the list of versions is needed.
+pub fn is_read(spec: &AspectsSpec, status: &AspectsStatus) -> bool {
+    spec.versions.is_some() || status.publishing_after.is_some() || aliases::uses_latest_published(spec)
+}
+
+/// Reads the versions, and the state of the newest unless it is known to be ready.
+pub async fn observe(lambda: &dyn Lambda, name: &str, status: &AspectsStatus) -> Result<ObservedVersions, Fault> {
+    let list = lambda.versions(name).await?;
+    let newest = match list.published.last() {
+        Some(newest) if status.latest_version.as_ref() != Some(&newest.number.to_string()) => {
+            readiness(lambda.version(name, newest.number).await?)
+        }
+        _ => Readiness::Ready,
+    };
+    Ok(ObservedVersions { list, newest })
+}
+
+fn readiness(version: Option<Function>) -> Readiness {
+    match version {
+        None => Readiness::Pending(None),
+        Some(version) => match version.state.as_str() {
+            "Pending" => Readiness::Pending(version.state_reason),
+            "Failed" => Readiness::Failed(version.state_reason),
+            _ => Readiness::Ready,
+        },
+    }
+}
+
+/// Publishes when code or configuration differ from the newest version's, and waits until that can be used. `None`:
+/// go on with the other aspects. `code_sha256` and `revision_id` are the function's as it was read by itself.
+pub fn plan(view: &View<'_>, code_sha256: &str, revision_id: &str) -> Option<Plan<super::Step>> {
+    let observed = view.observed.versions.as_ref()?;
+    if observed.list.latest.code_sha256 != code_sha256 {
+        let message = format!("the list of versions of function {} does not show its code yet", view.function);
+        return Some(wait("AwaitingConsistency", message));
+    }
+    if let Some(versions) = view.desired.spec.versions.as_ref().filter(|_| differs(&observed.list)) {
+        let publication = Publication {
+            function: view.function.to_owned(),
+            revision_id: Revision::from(revision_id),
+            code_sha256: code_sha256.to_owned(),
+            description: versions.description.clone(),
+        };
+        let after = observed.newest_number().unwrap_or_default();
+        return Some(Plan::Act(vec![super::Step::Version(Step::Publish { publication, after })]));
+    }
+    unready(view, observed)
+}
+
+/// Whether the function is not what its newest version is.
+fn differs(list: &VersionList) -> bool {
+    list.published.last().is_none_or(|newest| content(&newest.function) != content(&list.latest))
+}
+
+/// What a version takes over from its function.
+fn content(function: &Function) -> Function {
+    Function {
+        arn: String::new(),
+        state: String::new(),
+        state_reason: None,
+        state_reason_code: None,
+        last_update_status: None,
+        last_update_reason: None,
+        revision_id: String::new(),
+        tags: None,
+        ..function.clone()
+    }
+}
+
+fn unready(view: &View<'_>, observed: &ObservedVersions) -> Option<Plan<super::Step>> {
+    let told = |what: &str, reason: &Option<String>| {
+        let version = observed.newest_number().unwrap_or_default();
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("version {version} of function {} {what}{reason}", view.function)
+    };
+    match &observed.newest {
+        Readiness::Pending(reason) => Some(wait("VersionPending", told("is being made ready by AWS", reason))),
+        Readiness::Failed(reason) => Some(Plan::Refuse {
+            reason: "VersionFailed",
+            message: told(
+                "cannot be used (change the code or the configuration, so that another is published)",
+                reason,
+            ),
+        }),
+        Readiness::Ready if observed.newest_number().is_none() => Some(Plan::Refuse {
+            reason: "NoPublishedVersion",
+            message: format!(
+                "spec.aliases: function {} has no published version for {}; set spec.versions",
+                view.function,
+                aliases::LATEST_PUBLISHED
+            ),
+        }),
+        Readiness::Ready => None,
+    }
+}
+
+fn wait(reason: &'static str, message: String) -> Plan<super::Step> {
+    Plan::Wait { reason, message, after: Duration::from_secs(1) }
+}
+
+/// Of the versions that were published for this object, those beyond the number to keep that no alias uses.
+pub fn plan_removals(view: &View<'_>) -> Vec<Step> {
+    let (Some(observed), Some(keep)) =
+        (&view.observed.versions, view.desired.spec.versions.as_ref().and_then(|versions| versions.keep))
+    else {
+        return Vec::new();
+    };
+    let used = aliases::used_versions(view);
+    let ours = observed.list.published.iter().map(|version| version.number);
+    let ours = ours.filter(|number| view.status.published_versions.contains(&number.to_string()));
+    ours.rev()
+        .skip(usize::try_from(keep).unwrap_or(usize::MAX))
+        .filter(|number| !used.contains(&number.to_string()))
+        .map(|number| Step::Delete { function: view.function.to_owned(), number })
+        .collect()
+}
+
+/// A version that is newer than the one before a publication whose answer was lost is ours. Versions that are gone
+/// are forgotten, unless they are newer than what the list shows.
+pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
+    let Some(observed) = &view.observed.versions else {
+        status.latest_version = None;
+        return;
+    };
+    let numbers: Vec<u64> = observed.list.published.iter().map(|version| version.number).collect();
+    let newest = numbers.last().copied().unwrap_or_default();
+    if let Some(after) = status.publishing_after.as_ref().and_then(|after| after.parse::<u64>().ok())
+        && newest > after
+    {
+        numbers.iter().filter(|number| **number > after).for_each(|number| publish(status, *number));
+        status.publishing_after = None;
+    }
+    let is_known =
+        |number: &String| number.parse::<u64>().is_ok_and(|number| number > newest || numbers.contains(&number));
+    status.published_versions.retain(is_known);
+    let beyond = status.published_versions.len().saturating_sub(LIMIT);
+    status.published_versions.drain(..beyond);
+    status.latest_version =
+        observed.newest_number().filter(|_| observed.newest == Readiness::Ready).map(|number| number.to_string());
+}
+
+fn publish(status: &mut AspectsStatus, number: u64) {
+    let number = number.to_string();
+    if !status.published_versions.contains(&number) {
+        status.published_versions.push(number);
+    }
+}
+
+#[async_trait]
+impl AspectStep for Step {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Publish { .. } => "VersionPublished",
+            Self::Delete { .. } => "VersionDeleted",
+        }
+    }
+
+    fn field(&self) -> &'static str {
+        "spec.versions"
+    }
+
+    fn record(&self, status: &mut AspectsStatus) {
+        if let Self::Publish { after, .. } = self {
+            status.publishing_after.get_or_insert_with(|| after.to_string());
+        }
+    }
+
+    async fn apply(&self, lambda: &dyn Lambda, status: &mut AspectsStatus) -> Result<(), Fault> {
+        match self {
+            Self::Publish { publication, after } => {
+                let number = lambda.publish_version(publication).await?;
+                let before = status.publishing_after.take().and_then(|before| before.parse().ok());
+                if number > before.unwrap_or(*after) {
+                    publish(status, number);
+                }
+            }
+            Self::Delete { function, number } => {
+                lambda.delete_version(function, *number).await?;
+                status.published_versions.retain(|other| *other != number.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publish { publication, .. } => write!(f, "publish a version of function {}", publication.function),
+            Self::Delete { function, number } => write!(f, "delete version {number} of function {function}"),
+        }
+    }
 }

@@ -44,6 +44,7 @@ fn one() -> Function {
         code_sha256: "sha".to_owned(),
         revision_id: "rev".to_owned(),
         tags: Some(Tags::from([("k".to_owned(), "v".to_owned())])),
+        reserved_concurrency: Some(0),
     }
 }
 
@@ -51,6 +52,7 @@ fn one() -> Function {
 async fn a_function() {
     let answer = json!({
         "Configuration": configuration(), "Tags": {"k": "v"}, "Code": {"Location": "https://presigned"},
+        "Concurrency": {"ReservedConcurrentExecutions": 0},
     });
     let (lambda, _) =
         lambda([ok(&answer.to_string()), lambda_error(404, "ResourceNotFoundException", "Function not found")]);
