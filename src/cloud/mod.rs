@@ -9,7 +9,9 @@ pub mod managed_policies;
 pub mod names;
 pub mod ownership;
 pub mod policy;
+pub mod s3;
 pub mod sdk;
+pub mod selection;
 pub mod selectors;
 pub mod sensitive;
 
@@ -33,6 +35,7 @@ use self::{
     lambda::Lambda,
     managed_policies::ManagedPolicyNames,
     ownership::{ClusterIdentity, Owner, Tags},
+    s3::S3,
 };
 
 /// The ports of one account and region.
@@ -50,6 +53,8 @@ pub struct Connection {
     pub iam: Arc<dyn Iam>,
     /// AWS Lambda.
     pub lambda: Arc<dyn Lambda>,
+    /// Amazon S3.
+    pub s3: Arc<dyn S3>,
 }
 
 /// Makes connections. There is one for the real AWS and one for the tests' model of it.

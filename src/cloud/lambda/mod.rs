@@ -13,7 +13,10 @@ pub mod versions;
 pub use aliases::Aliases;
 pub use controls::Controls;
 pub use event_sources::EventSources;
-pub use function::{CodeChange, ConfigurationChange, Environment, Function, Functions, NewFunction};
+pub use function::{
+    CodeChange, CodeSource, ConfigurationChange, Environment, FileSystemConfig, Function, Functions, ImageConfig,
+    LoggingConfig, NewFunction, PackageType, Settings, VpcConfig,
+};
 pub use policies::Policies;
 pub use urls::Urls;
 pub use versions::Versions;

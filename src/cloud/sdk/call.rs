@@ -159,7 +159,7 @@ where
         return Fault::unanswered(service, operation, &what);
     };
     let status = answer.raw().status().as_u16();
-    let code = error.code().unwrap_or_default();
+    let code = error.code().unwrap_or_else(|| code_of_status(status));
     if code.is_empty() && answer.raw().status().is_success() {
         return Fault::unanswered(service, operation, UNREADABLE);
     }
@@ -171,6 +171,16 @@ where
     fault.retry_after =
         answer.raw().headers().get("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
     fault
+}
+
+/// AWS's code for a refusal that has no body, as the answer to a HEAD request:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
+fn code_of_status(status: u16) -> &'static str {
+    match status {
+        301 => "PermanentRedirect",
+        403 => "AccessDenied",
+        _ => "",
+    }
 }
 
 /// The class of an error whose code says nothing. A 502 counts only without a code, when it comes from something in

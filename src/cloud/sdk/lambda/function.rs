@@ -1,26 +1,50 @@
 //! The port [`Functions`]. Nothing here is logged: GetFunction answers with a presigned address of the code and with
 //! the environment's values.
 
+pub mod wire;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_lambda::{
-    operation::create_function::CreateFunctionOutput,
     primitives::Blob,
-    types::{self, Architecture, FunctionCode, FunctionConfiguration, PackageType, Runtime},
+    types::{self, FunctionCodeLocation},
 };
 
 use crate::cloud::{
     fault::Fault,
-    lambda::{CodeChange, ConfigurationChange, Environment, Function, Functions, NewFunction},
+    lambda::{CodeChange, CodeSource, ConfigurationChange, Function, Functions, NewFunction, PackageType},
     ownership::Tags,
-    sensitive::Sensitive,
 };
 
 use super::{
     super::call::{each, unless_empty, unless_gone},
     GONE, SdkLambda,
 };
+
+/// CreateFunction and UpdateFunctionConfiguration take the same settings by builders of two types.
+macro_rules! with_settings {
+    ($call:expr, $settings:expr) => {
+        $call
+            .set_description($settings.description)
+            .set_runtime($settings.runtime.map(|runtime| types::Runtime::from(runtime.as_str())))
+            .set_handler($settings.handler)
+            .set_memory_size($settings.memory_size)
+            .set_timeout($settings.timeout_seconds)
+            .set_ephemeral_storage($settings.ephemeral_storage_size.and_then(wire::ephemeral_storage))
+            .set_layers($settings.layers)
+            .set_environment($settings.environment.map(wire::environment))
+            .set_vpc_config($settings.vpc.map(wire::vpc))
+            .set_tracing_config($settings.tracing.map(wire::tracing))
+            .set_logging_config($settings.logging.map(wire::logging))
+            .set_kms_key_arn($settings.kms_key_arn)
+            .set_dead_letter_config($settings.dead_letter_target_arn.map(wire::dead_letter))
+            .set_file_system_configs($settings.file_systems.map(wire::file_systems))
+            .set_image_config($settings.image_config.map(wire::image_config))
+            .set_snap_start($settings.snap_start.map(wire::snap_start))
+            .set_role($settings.role)
+    };
+}
 
 /// More are not answered: <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>.
 const PAGE: i32 = 50;
@@ -39,9 +63,17 @@ impl Functions for SdkLambda {
             return Err(self.caller.unusable(OPERATION, "no configuration in it"));
         };
         let tags = answer.tags.unwrap_or_default().into_iter().collect();
+        let code = answer.code.unwrap_or_else(|| FunctionCodeLocation::builder().build());
         let reserved_concurrency =
             answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
-        Ok(Some(Function { tags: Some(tags), reserved_concurrency, ..observed(configuration) }))
+        Ok(Some(Function {
+            tags: Some(tags),
+            reserved_concurrency,
+            image_uri: code.image_uri,
+            resolved_image_uri: code.resolved_image_uri,
+            source_kms_key_arn: code.source_kms_key_arn.unwrap_or_default(),
+            ..wire::observed(configuration)
+        }))
     }
 
     async fn functions(&self) -> Result<Vec<Function>, Fault> {
@@ -50,58 +82,56 @@ impl Functions for SdkLambda {
             .pages(
                 "ListFunctions",
                 |marker| call.clone().set_marker(marker).send(),
-                |page| (each(page.functions, listed), page.next_marker),
+                |page| (each(page.functions, wire::listed), page.next_marker),
             )
             .await
     }
 
     async fn create_function(&self, new: &NewFunction) -> Result<Function, Fault> {
+        let settings = new.settings.clone();
         let call = self
             .uploads
             .create_function()
             .function_name(&new.name)
-            .package_type(PackageType::Zip)
-            .code(FunctionCode::builder().zip_file(Blob::new(new.zip.0.clone())).build())
+            .package_type(match new.code.package_type() {
+                PackageType::Zip => types::PackageType::Zip,
+                PackageType::Image => types::PackageType::Image,
+            })
+            .code(wire::code(&new.code, new.source_kms_key_arn.as_deref()))
             .publish(false)
-            .runtime(Runtime::from(new.runtime.as_str()))
-            .handler(&new.handler)
-            .set_architectures(wire_architectures(new.architecture.as_deref()))
-            .set_memory_size(new.memory_size)
-            .set_timeout(new.timeout_seconds)
-            .set_environment(new.environment.as_ref().map(wire_environment))
-            .role(&new.role)
+            .set_architectures(wire::architectures(new.architecture.as_deref()))
             .set_tags(Some(new.tags.clone().into_iter().collect()));
-        let answer = self.caller.run("CreateFunction", call.send()).await?;
-        Ok(Function { tags: Some(new.tags.clone()), ..created(answer) })
+        let answer = self.caller.run("CreateFunction", with_settings!(call, settings).send()).await?;
+        Ok(Function { tags: Some(new.tags.clone()), ..wire::created(answer) })
     }
 
     async fn update_configuration(&self, change: &ConfigurationChange) -> Result<(), Fault> {
-        let call = self
-            .writes
-            .update_function_configuration()
-            .function_name(&change.name)
-            .revision_id(&change.revision_id)
-            .set_runtime(change.runtime.as_deref().map(Runtime::from))
-            .set_handler(change.handler.clone())
-            .set_memory_size(change.memory_size)
-            .set_timeout(change.timeout_seconds)
-            .set_environment(change.environment.as_ref().map(wire_environment))
-            .set_role(change.role.clone());
-        self.caller.run("UpdateFunctionConfiguration", call.send()).await.map(drop)
+        let settings = change.settings.clone();
+        let call =
+            self.writes.update_function_configuration().function_name(&change.name).revision_id(&change.revision_id);
+        self.caller.run("UpdateFunctionConfiguration", with_settings!(call, settings).send()).await.map(drop)
     }
 
-    async fn update_code(&self, change: &CodeChange) -> Result<(), Fault> {
+    async fn update_code(&self, change: &CodeChange) -> Result<String, Fault> {
         let call = self
             .uploads
             .update_function_code()
             .function_name(&change.name)
             .revision_id(&change.revision_id)
-            .zip_file(Blob::new(change.zip.0.clone()))
             .publish(false)
-            .set_architectures(wire_architectures(Some(
+            .set_source_kms_key_arn(change.source_kms_key_arn.clone())
+            .set_architectures(wire::architectures(Some(
                 change.architecture.as_ref().unwrap_or(&change.current_architecture),
             )));
-        self.caller.run("UpdateFunctionCode", call.send()).await.map(drop)
+        let call = match &change.code {
+            CodeSource::Zip(zip) => call.zip_file(Blob::new(zip.0.clone())),
+            CodeSource::S3 { bucket, key, version } => {
+                call.s3_bucket(bucket).s3_key(key).set_s3_object_version(version.clone())
+            }
+            CodeSource::Image(uri) => call.image_uri(uri),
+        };
+        let answer = self.caller.run("UpdateFunctionCode", call.send()).await?;
+        Ok(answer.code_sha256.unwrap_or_default())
     }
 
     async fn delete_function(&self, name: &str) -> Result<(), Fault> {
@@ -118,63 +148,6 @@ impl Functions for SdkLambda {
         let call = self.writes.untag_resource().resource(arn).set_tag_keys(unless_empty(keys.iter().cloned()));
         self.caller.run("UntagResource", call.send()).await.map(drop)
     }
-}
-
-fn wire_architectures(architecture: Option<&str>) -> Option<Vec<Architecture>> {
-    architecture.map(|architecture| vec![Architecture::from(architecture)])
-}
-
-fn wire_environment(environment: &Environment) -> types::Environment {
-    types::Environment::builder().set_variables(Some(environment.0.clone().into_iter().collect())).build()
-}
-
-fn environment(from: Option<types::EnvironmentResponse>) -> Environment {
-    Sensitive(from.and_then(|environment| environment.variables).into_iter().flatten().collect())
-}
-
-/// The SDK has two types with the same fields for a function.
-macro_rules! function {
-    ($from:expr) => {{
-        let from = $from;
-        Function {
-            name: from.function_name.unwrap_or_default(),
-            arn: from.function_arn.unwrap_or_default(),
-            state: from.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-            state_reason: from.state_reason,
-            state_reason_code: from.state_reason_code.map(|code| code.as_str().to_owned()),
-            last_update_status: from.last_update_status.map(|status| status.as_str().to_owned()),
-            last_update_reason: from.last_update_status_reason,
-            runtime: from.runtime.map(|runtime| runtime.as_str().to_owned()),
-            handler: from.handler,
-            architecture: from
-                .architectures
-                .and_then(|architectures| Some(architectures.first()?.as_str().to_owned()))
-                .unwrap_or_default(),
-            memory_size: from.memory_size.unwrap_or_default(),
-            timeout_seconds: from.timeout.unwrap_or_default(),
-            environment: environment(from.environment),
-            role: from.role.unwrap_or_default(),
-            code_sha256: from.code_sha256.unwrap_or_default(),
-            revision_id: from.revision_id.unwrap_or_default(),
-            tags: None,
-            reserved_concurrency: None,
-        }
-    }};
-}
-
-/// A function, or one of its versions, as AWS describes it in all calls but one.
-pub fn observed(from: FunctionConfiguration) -> Function {
-    function!(from)
-}
-
-fn created(from: CreateFunctionOutput) -> Function {
-    function!(from)
-}
-
-/// Without the environment, which may be any team's and is of no use to a sweep.
-fn listed(mut from: FunctionConfiguration) -> Function {
-    from.environment = None;
-    observed(from)
 }
 
 #[cfg(test)]

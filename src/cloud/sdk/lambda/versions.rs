@@ -14,7 +14,7 @@ use crate::cloud::{
 use super::{
     super::call::{each, unless_gone},
     GONE, SdkLambda,
-    function::observed,
+    function::wire::observed,
 };
 
 /// More are not answered: <https://docs.aws.amazon.com/lambda/latest/api/API_ListVersionsByFunction.html>.

@@ -30,6 +30,9 @@ use super::{
 
 pub use self::observe::{ObservedMapping, digest, is_of, observe};
 
+/// The state of a mapping on its way out.
+const DELETING: &str = "Deleting";
+
 /// A queue or stream that invokes the function. What is absent is left as it is, AWS's default at creation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
@@ -245,8 +248,7 @@ pub fn is_managed(spec: &AspectsSpec, status: &AspectsStatus) -> bool {
 pub fn plan(view: &View<'_>) -> Vec<Step> {
     let given = view.desired.spec.event_sources.iter().flatten();
     let wanted = given.filter_map(|source| plan_one(view, source));
-    let is_given = |arn: &str| view.desired.spec.event_sources.iter().flatten().any(|source| source.arn == arn);
-    let left_over = view.observed.event_sources.iter().filter(|observed| !is_given(&observed.mapping.source_arn));
+    let left_over = view.observed.event_sources.iter().filter(|observed| !is_given(view, &observed.mapping.source_arn));
     wanted.chain(left_over.filter_map(delete)).collect()
 }
 
@@ -284,15 +286,25 @@ fn difference(status: &AspectsStatus, source: &EventSource, mapping: &Mapping) -
 fn delete(observed: &ObservedMapping) -> Option<Step> {
     let mapping = &observed.mapping;
     let delete = Step::Delete { uuid: mapping.uuid.clone(), source_arn: mapping.source_arn.clone() };
-    (mapping.state != "Deleting").then_some(delete)
+    (mapping.state != DELETING).then_some(delete)
 }
 
 fn is_at_rest(mapping: &Mapping) -> bool {
     matches!(mapping.state.as_str(), "Enabled" | "Disabled")
 }
 
-/// What something is still under way with.
+/// What something is still under way with, or may turn up yet.
 pub fn unready(view: &View<'_>) -> Option<Plan<super::Step>> {
+    if let Some(lost) = view.status.event_sources.iter().find(|applied| may_turn_up(view, applied)) {
+        return Some(Plan::Wait {
+            reason: "AwaitingConsistency",
+            message: format!(
+                "the event source mapping of {} was changed a moment ago, and AWS does not show it",
+                lost.arn
+            ),
+            after: Duration::from_secs(2),
+        });
+    }
     let busy = view.observed.event_sources.iter().map(|observed| &observed.mapping).find(|m| !is_at_rest(m))?;
     Some(Plan::Wait {
         reason: "EventSourcePending",
@@ -301,13 +313,26 @@ pub fn unready(view: &View<'_>) -> Option<Plan<super::Step>> {
     })
 }
 
+/// Whether a mapping that is to go was made, or begun to be made, so lately that AWS may not show it yet.
+fn may_turn_up(view: &View<'_>, applied: &EventSourceStatus) -> bool {
+    let is_observed = view.observed.event_sources.iter().any(|observed| observed.mapping.source_arn == applied.arn);
+    !view.observed.settled
+        && !is_observed
+        && applied.state.as_deref() != Some(DELETING)
+        && !is_given(view, &applied.arn)
+}
+
+fn is_given(view: &View<'_>, arn: &str) -> bool {
+    view.desired.spec.event_sources.iter().flatten().any(|source| source.arn == arn)
+}
+
 /// Facts, and what counts as applied. A mapping that is no longer given is remembered until it is gone.
 pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
     let given = view.desired.spec.event_sources.as_deref().unwrap_or_default();
     let find = |arn: &str| view.observed.event_sources.iter().find(|o| o.mapping.source_arn == arn && o.ours);
     status
         .event_sources
-        .retain(|applied| find(&applied.arn).is_some() || given.iter().any(|source| source.arn == applied.arn));
+        .retain(|applied| find(&applied.arn).is_some() || is_given(view, &applied.arn) || may_turn_up(view, applied));
     for source in given {
         let Some(observed) = find(&source.arn) else { continue };
         note_source(status, &source.arn, &[]);
@@ -319,7 +344,7 @@ pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
     for applied in &mut status.event_sources {
         let observed = find(&applied.arn);
         applied.uuid = observed.map(|observed| observed.mapping.uuid.clone()).or(applied.uuid.take());
-        applied.state = observed.map(|observed| observed.mapping.state.clone());
+        applied.state = observed.map(|observed| observed.mapping.state.clone()).or(applied.state.take());
     }
 }
 
@@ -352,7 +377,12 @@ impl AspectStep for Step {
         match self {
             Self::Create(new) => note_source(status, &new.source_arn, &settings::names(&new.settings)),
             Self::Update(change) => note_source(status, &change.source_arn, &settings::names(&change.settings)),
-            Self::Tag { .. } | Self::Delete { .. } => {}
+            Self::Delete { uuid, .. } => {
+                for source in status.event_sources.iter_mut().filter(|source| source.uuid.as_ref() == Some(uuid)) {
+                    source.state = Some(DELETING.to_owned());
+                }
+            }
+            Self::Tag { .. } => {}
         }
     }
 

@@ -44,6 +44,11 @@ impl Desired {
         Self { spec: spec.clone(), owner_tags: owner_tags.map(|(key, value)| (key.clone(), value.clone())).collect() }
     }
 
+    /// The sources whose event source mappings a sweep looks at.
+    pub fn source_arns(&self) -> impl Iterator<Item = &str> {
+        self.spec.event_sources.iter().flatten().map(|source| source.arn.as_str())
+    }
+
     /// Whether there is something that no sweep sees. A sweep sees event source mappings.
     pub fn needs_recheck(&self) -> bool {
         let swept = AspectsSpec { event_sources: self.spec.event_sources.clone(), ..AspectsSpec::default() };

@@ -49,6 +49,8 @@ pub struct Observed {
     pub runtime_management: Option<RuntimeManagementConfig>,
     /// Event source mappings that are ours or ours to take.
     pub event_sources: Vec<ObservedMapping>,
+    /// Whether an absence can be believed, since no write of ours is that young.
+    pub settled: bool,
 }
 
 /// Reads the aspects of a function that is ours and that nothing is under way with.
@@ -56,7 +58,11 @@ pub async fn observe(aws: &Aws, subject: &Subject<LambdaFunction>, function: &Fu
     let Some(object) = &subject.object else { return Ok(Observed::default()) };
     let (spec, status, name) = (&object.spec.aspects, &subject.status.aspects, function.name.as_str());
     let lambda = aws.lambda.as_ref();
-    let mut observed = Observed { reserved_concurrency: function.reserved_concurrency, ..Observed::default() };
+    let mut observed = Observed {
+        reserved_concurrency: function.reserved_concurrency,
+        settled: subject.settled,
+        ..Observed::default()
+    };
     if code_signing::is_managed(spec, status) {
         observed.code_signing_config = lambda.code_signing_config(name).await?;
     }
@@ -106,5 +112,5 @@ pub async fn observe_deletion(
         .is_none_or(|object| event_sources::is_managed(&object.spec.aspects, &subject.status.aspects));
     let event_sources =
         if managed { event_sources::observe(aws, subject, function, exists).await? } else { Vec::new() };
-    Ok(Observed { event_sources, ..Observed::default() })
+    Ok(Observed { event_sources, settled: subject.settled, ..Observed::default() })
 }

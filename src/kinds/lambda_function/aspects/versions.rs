@@ -10,7 +10,7 @@ use crate::{
     cloud::{
         fault::Fault,
         lambda::{
-            Function, Lambda, Revision,
+            Function, Lambda, Revision, Settings,
             versions::{Publication, VersionList},
         },
     },
@@ -142,7 +142,7 @@ fn differs(list: &VersionList) -> bool {
     list.published.last().is_none_or(|newest| content(&newest.function) != content(&list.latest))
 }
 
-/// What a version takes over from its function.
+/// What a version takes over from its function. Its description may be its own.
 fn content(function: &Function) -> Function {
     Function {
         arn: String::new(),
@@ -151,8 +151,10 @@ fn content(function: &Function) -> Function {
         state_reason_code: None,
         last_update_status: None,
         last_update_reason: None,
+        last_update_reason_code: None,
         revision_id: String::new(),
         tags: None,
+        settings: Settings { description: None, ..function.settings.clone() },
         ..function.clone()
     }
 }

@@ -1,7 +1,10 @@
 //! Which event source mappings there are, and which of them are ours: those whose id the status records, and those that
 //! carry our ownership tags. There is no name or token to find one by.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use crate::{
     cloud::{
@@ -28,8 +31,9 @@ pub fn is_of(mapping: &Mapping, function: &str) -> bool {
 }
 
 /// A digest of the mappings of these sources. Whatever changes it, wakes the object.
-pub fn digest<'a>(mappings: impl Iterator<Item = &'a Mapping>) -> u64 {
-    let mut mappings: Vec<_> = mappings.collect();
+pub fn digest<'a, 'b>(sources: impl Iterator<Item = &'b str>, mappings: impl Iterator<Item = &'a Mapping>) -> u64 {
+    let sources: BTreeSet<&str> = sources.collect();
+    let mut mappings: Vec<_> = mappings.filter(|mapping| sources.contains(mapping.source_arn.as_str())).collect();
     mappings.sort_by(|a, b| a.source_arn.cmp(&b.source_arn));
     let mut hasher = DefaultHasher::new();
     mappings.hash(&mut hasher);
