@@ -286,7 +286,7 @@ fn difference(status: &AspectsStatus, source: &EventSource, mapping: &Mapping) -
 fn delete(observed: &ObservedMapping) -> Option<Step> {
     let mapping = &observed.mapping;
     let delete = Step::Delete { uuid: mapping.uuid.clone(), source_arn: mapping.source_arn.clone() };
-    (mapping.state != DELETING).then_some(delete)
+    is_at_rest(mapping).then_some(delete)
 }
 
 fn is_at_rest(mapping: &Mapping) -> bool {
