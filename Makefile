@@ -18,20 +18,20 @@ test: ## Run all tests, against a control plane and LocalStack that are started 
 	dev/environment run -- cargo test --locked
 
 .PHONY: lint
-lint: ## Check format, clippy, dependencies, and that crds/ is what the code says
+lint: ## Check format, clippy, dependencies, and that crds/ and docs/ are what the code says
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo '==> cargo-deny is not installed: dependencies not checked'; fi
-	cargo run --quiet --locked -- crds --check
+	cargo run --quiet --locked -- crds --docs docs --check
 
 .PHONY: examples
 examples: ## Ask a real apiserver whether it accepts examples/
 	dev/environment run -- dev/check-examples
 
 .PHONY: crds
-crds: ## Write crds/ from the code
-	cargo run --quiet --locked -- crds
+crds: ## Write crds/ and the field reference in docs/ from the code
+	cargo run --quiet --locked -- crds --docs docs
 
 .PHONY: image
 image: ## Build the operator's image, privatelink-operator:dev; PROFILE=dev builds it sooner (needs Docker, musl-gcc)

@@ -34,6 +34,9 @@ pub struct CrdsArgs {
     /// The folder to write to.
     #[arg(long, default_value = "crds")]
     pub dir: PathBuf,
+    /// The folder with a page for each kind, whose field reference is written too.
+    #[arg(long)]
+    pub docs: Option<PathBuf>,
     /// Write nothing; fail if a file differs from what would be written.
     #[arg(long)]
     pub check: bool,

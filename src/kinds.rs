@@ -4,7 +4,7 @@ pub mod instance_role;
 pub mod lambda_function;
 pub mod vpc_endpoint;
 
-use std::{fs, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::{
@@ -12,7 +12,6 @@ use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, Client, CustomResourceExt};
-use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -107,41 +106,4 @@ fn with_status_default(mut crd: CustomResourceDefinition) -> CustomResourceDefin
         }
     }
     crd
-}
-
-/// Why the CRD files could not be written or are not up to date.
-#[derive(Debug, Error)]
-pub enum CrdsError {
-    /// A file could not be read or written.
-    #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A CRD could not be written as YAML.
-    #[error("{0}")]
-    Yaml(String),
-    /// `--check` found a difference.
-    #[error("{0} is not what the code says: run `make crds` and commit it")]
-    Outdated(String),
-}
-
-/// Writes `<plural>.yaml` for each kind, or with `check` compares.
-pub fn write_crds(dir: &Path, check: bool) -> Result<(), CrdsError> {
-    for crd in crds() {
-        let path = dir.join(format!("{}.yaml", crd.spec.names.plural));
-        let text = serde_saphyr::to_string(&crd).map_err(|error| CrdsError::Yaml(error.to_string()))?;
-        let at = |source| CrdsError::File { path: path.display().to_string(), source };
-        if check {
-            if fs::read_to_string(&path).map_err(at)? != text {
-                return Err(CrdsError::Outdated(path.display().to_string()));
-            }
-        } else {
-            fs::create_dir_all(dir).map_err(at)?;
-            fs::write(&path, text).map_err(at)?;
-        }
-    }
-    Ok(())
 }

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use clap::Parser;
 use privatelink_operator::{
     cli::{Cli, Command, RunSettings},
-    kinds, run,
+    generated, run,
 };
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => start(RunSettings::from(*args)),
-        Command::Crds(args) => kinds::write_crds(&args.dir, args.check).map_err(|error| error.to_string()),
+        Command::Crds(args) => {
+            generated::write(&args.dir, args.docs.as_deref(), args.check).map_err(|error| error.to_string())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

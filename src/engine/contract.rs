@@ -13,7 +13,7 @@ pub const PAUSED_ANNOTATION: &str = "privatelink.dev/paused";
 /// Any new value asks for a pass now; it is echoed in `status.lastHandledRequest`.
 pub const REQUESTED_AT_ANNOTATION: &str = "privatelink.dev/requested-at";
 
-/// What happens to the AWS object when the Kubernetes object is deleted.
+/// What happens to the AWS object when the Kubernetes object is deleted. Absent: Delete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum DeletionPolicy {
     /// Delete the AWS object.
@@ -23,7 +23,8 @@ pub enum DeletionPolicy {
     Retain,
 }
 
-/// Whether the operator may write to AWS for this object.
+/// Whether the operator may write to AWS for this object. Absent: Manage. Plan writes nothing to AWS and publishes
+/// the steps that Manage would take in `status.plan`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum ManagementPolicy {
     /// Create, update, repair and delete.
@@ -33,7 +34,8 @@ pub enum ManagementPolicy {
     Plan,
 }
 
-/// What to do with an AWS object of the wanted name that carries no ownership tags.
+/// What to do with an AWS object of the wanted name that carries no ownership tags. Absent: Refuse. Adopt takes it
+/// over, if the operator's administrator allows adoption.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum AdoptionPolicy {
     /// Leave it alone and say so.

@@ -159,7 +159,7 @@ where
         return Fault::unanswered(service, operation, &what);
     };
     let status = answer.raw().status().as_u16();
-    let code = error.code().unwrap_or_else(|| code_of_status(status));
+    let code = error.code().unwrap_or_else(|| code_of_silence(answer.raw()));
     if code.is_empty() && answer.raw().status().is_success() {
         return Fault::unanswered(service, operation, UNREADABLE);
     }
@@ -173,12 +173,13 @@ where
     fault
 }
 
-/// AWS's code for a refusal that has no body, as the answer to a HEAD request:
+/// AWS's code for a refusal without a body, which is how a HEAD request is answered:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
-fn code_of_status(status: u16) -> &'static str {
-    match status {
-        301 => "PermanentRedirect",
-        403 => "AccessDenied",
+fn code_of_silence(answer: &HttpResponse) -> &'static str {
+    let is_empty = answer.body().bytes().is_some_and(<[u8]>::is_empty);
+    match answer.status().as_u16() {
+        301 if is_empty => "PermanentRedirect",
+        403 if is_empty => "AccessDenied",
         _ => "",
     }
 }

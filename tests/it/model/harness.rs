@@ -87,7 +87,7 @@ pub fn engine<K: Kind<World = World>>(model: &Model, identity: &ClusterIdentity)
         Box::new(model.clone()),
         REGION.to_owned(),
         identity.clone(),
-        Guardrails::default(),
+        Guardrails { secret_namespaces: vec![NAMESPACE.to_owned()], ..Guardrails::default() },
         Arc::new(model.clone()),
     );
     Engine::new(Arc::new(world), model.objects::<K>(), Arc::new(model.clone()), EngineSettings::default())

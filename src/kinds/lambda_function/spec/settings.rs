@@ -25,7 +25,7 @@ macro_rules! words {
 }
 
 words! {
-    /// Instruction set of a function.
+    /// Instruction set. Absent: left as it is, x86_64 at creation.
     Architecture {
         /// 64-bit x86.
         X86 = "x86_64",
@@ -35,7 +35,7 @@ words! {
 }
 
 words! {
-    /// Whether AWS X-Ray samples invocations.
+    /// Whether AWS X-Ray samples invocations. Absent: left as it is, PassThrough at creation.
     Tracing {
         /// Lambda samples them.
         Active = "Active",
@@ -45,7 +45,7 @@ words! {
 }
 
 words! {
-    /// Which versions start from a snapshot.
+    /// Which versions start from a snapshot. Absent: left as it is, None at creation.
     SnapStart {
         /// Each version that is published.
         PublishedVersions = "PublishedVersions",
@@ -55,7 +55,7 @@ words! {
 }
 
 words! {
-    /// How log lines look.
+    /// How log lines look. Absent: Text.
     LogFormat {
         /// Plain text.
         Text = "Text",
@@ -65,7 +65,7 @@ words! {
 }
 
 words! {
-    /// What a function's own log lines must be worth at least.
+    /// What the function's own log lines must be worth at least. Absent: INFO. With format JSON alone.
     ApplicationLogLevel {
         /// Everything.
         Trace = "TRACE",
@@ -83,7 +83,7 @@ words! {
 }
 
 words! {
-    /// What Lambda's log lines about a function must be worth at least.
+    /// What Lambda's log lines must be worth at least. Absent: INFO. With format JSON alone.
     SystemLogLevel {
         /// Debug and above.
         Debug = "DEBUG",

@@ -23,10 +23,14 @@ impl State {
     fn check_alias(&self, function: &str, alias: &Alias) -> Answer<()> {
         let published = self.lambda.aspects.versions.current(function);
         let exists = |version: &str| {
-            version == "$LATEST" || version.parse().is_ok_and(|n: u64| published.is_some_and(|all| all.contains_key(&n)))
+            version == "$LATEST"
+                || version.parse().is_ok_and(|n: u64| published.is_some_and(|all| all.contains_key(&n)))
         };
         if let Some(missing) = alias.weights.keys().chain([&alias.version]).find(|version| !exists(version)) {
-            return refuse("ResourceNotFoundException", format!("Function not found: {}", arn(function, Some(missing))));
+            return refuse(
+                "ResourceNotFoundException",
+                format!("Function not found: {}", arn(function, Some(missing))),
+            );
         }
         if alias.weights.len() > 1 {
             return refuse(

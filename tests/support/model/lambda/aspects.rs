@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use privatelink_operator::cloud::lambda::{
-    Function,
-    aliases::Alias,
-    controls::{EventInvokeConfig, RuntimeManagementConfig},
-    urls::FunctionUrl,
+use privatelink_operator::cloud::{
+    lambda::{
+        Function,
+        aliases::Alias,
+        controls::{EventInvokeConfig, RuntimeManagementConfig},
+        urls::FunctionUrl,
+    },
+    ownership::Tags,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -80,6 +83,14 @@ impl Aspects {
         self.runtimes.put(function, None, Lag::NONE);
     }
 
+    /// Live event source mappings with their tags.
+    pub fn live(&self) -> impl Iterator<Item = (&'static str, String, Tags)> {
+        self.mappings.all().filter(|(_, record)| !record.is_going()).map(|(uuid, record)| {
+            let kind = if record.mapping.source_arn.contains(":sqs:") { "queue-mapping" } else { "stream-mapping" };
+            (kind, uuid.clone(), record.tags.clone())
+        })
+    }
+
     /// What a user would see of all of it, in words that leave out what AWS chooses itself: ids, revisions and the
     /// numbers of versions, which stand for what was published.
     pub fn content(&self) -> Vec<String> {
@@ -93,7 +104,8 @@ impl Aspects {
                 version.map_or_else(|| number.to_owned(), published)
             };
             content.extend(aliases.values().map(|alias| {
-                let weights: Vec<_> = alias.weights.iter().map(|(to, share)| format!("{share} {}", target(to))).collect();
+                let weights: Vec<_> =
+                    alias.weights.iter().map(|(to, share)| format!("{share} {}", target(to))).collect();
                 let Alias { name, version, description, .. } = alias;
                 format!("alias {name} of {function} ({description}): {} {weights:?}", target(version))
             }));
@@ -113,8 +125,7 @@ impl Aspects {
         content.extend(recursion.map(|(function, value)| format!("recursion of {function}: {value}")));
         let runtimes = self.runtimes.all().filter(|(_, config)| config.update_runtime_on != "Auto");
         content.extend(runtimes.map(|(function, config)| format!("runtime of {function}: {config:?}")));
-        let now = Instant::now();
-        content.extend(self.mappings.all().filter(|(_, record)| !record.is_going(now)).map(|(_, record)| {
+        content.extend(self.mappings.all().filter(|(_, record)| !record.is_going()).map(|(_, record)| {
             let mapping = &record.mapping;
             let (source, function) = (&mapping.source_arn, &mapping.function_arn);
             format!("mapping of {source} to {function}: {:?} {:?}", mapping.settings, record.tags)

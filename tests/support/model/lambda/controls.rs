@@ -79,8 +79,7 @@ impl Controls for Model {
 
     async fn runtime_management(&self, function: &str) -> Result<RuntimeManagementConfig, Fault> {
         self.lambda_call("GetRuntimeManagementConfig", false, |s, _| {
-            let auto =
-                || RuntimeManagementConfig { update_runtime_on: "Auto".to_owned(), runtime_version_arn: None };
+            let auto = || RuntimeManagementConfig { update_runtime_on: "Auto".to_owned(), runtime_version_arn: None };
             Ok(s.lambda.aspects.runtimes.read(function).unwrap_or_else(auto))
         })
         .await

@@ -34,8 +34,21 @@ pub struct MappingRecord {
 
 impl MappingRecord {
     /// Whether it is on its way out or gone.
-    pub fn is_going(&self, _now: Instant) -> bool {
+    pub fn is_going(&self) -> bool {
         self.phase == Phase::Deleting
+    }
+
+    /// One that somebody else made long ago, with AWS's defaults.
+    pub fn foreign(function: &str, source_arn: &str, uuid: &str) -> Self {
+        let mapping = Mapping {
+            uuid: uuid.to_owned(),
+            arn: format!("arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{uuid}"),
+            source_arn: source_arn.to_owned(),
+            function_arn: arn(function, None),
+            state: String::new(),
+            settings: defaults(source_arn),
+        };
+        Self { mapping, tags: Tags::new(), phase: Phase::Creating, until: Instant::now() }
     }
 
     fn is_gone(&self, now: Instant) -> bool {
@@ -88,9 +101,7 @@ fn merged(change: &MappingSettings, before: &MappingSettings) -> MappingSettings
         parallelization_factor: change.parallelization_factor.or(before.parallelization_factor),
         maximum_record_age_seconds: change.maximum_record_age_seconds.or(before.maximum_record_age_seconds),
         maximum_retry_attempts: change.maximum_retry_attempts.or(before.maximum_retry_attempts),
-        bisect_batch_on_function_error: change
-            .bisect_batch_on_function_error
-            .or(before.bisect_batch_on_function_error),
+        bisect_batch_on_function_error: change.bisect_batch_on_function_error.or(before.bisect_batch_on_function_error),
         tumbling_window_seconds: change.tumbling_window_seconds.or(before.tumbling_window_seconds),
         on_failure: change.on_failure.or(before.on_failure),
     }
@@ -107,7 +118,7 @@ fn check(settings: &MappingSettings, source_arn: &str) -> Answer<()> {
     Ok(())
 }
 
-/// A mapping's id of the last part of its ARN.
+/// Whether an ARN is that of a mapping.
 pub fn is_mapping(arn: &str) -> bool {
     arn.contains(":event-source-mapping:")
 }
@@ -115,7 +126,7 @@ pub fn is_mapping(arn: &str) -> bool {
 impl State {
     fn mapping_target(&mut self, uuid: &str, now: Instant) -> Answer<MappingRecord> {
         match self.lambda.aspects.mappings.target(uuid).filter(|record| !record.is_gone(now)) {
-            Some(record) if record.until <= now && !record.is_going(now) => Ok(record),
+            Some(record) if record.until <= now && !record.is_going() => Ok(record),
             Some(_) => refuse(
                 "ResourceInUseException",
                 format!("Cannot update the event source mapping because it is in use: {uuid}"),

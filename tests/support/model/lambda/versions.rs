@@ -75,7 +75,10 @@ impl Versions for Model {
             let Some(latest) = record.view(now) else { return not_found(name) };
             check_revision(publication.revision_id.0.as_ref(), &latest.revision_id)?;
             if publication.code_sha256 != latest.code_sha256 {
-                return refuse("InvalidParameterValueException", "CodeSHA256 is different from current CodeSHA256 in $LATEST.");
+                return refuse(
+                    "InvalidParameterValueException",
+                    "CodeSHA256 is different from current CodeSHA256 in $LATEST.",
+                );
             }
             let mut published = s.lambda.aspects.versions.current(name).cloned().unwrap_or_default();
             if let Some((number, newest)) = published.last_key_value()
