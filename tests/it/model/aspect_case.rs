@@ -40,7 +40,7 @@ fn spec() -> Value {
         "eventInvoke": { "maximumEventAgeSeconds": 60, "maximumRetryAttempts": 0, "onFailure": QUEUE },
         "eventSources": [
             { "arn": QUEUE, "batchSize": 5, "enabled": true, "maximumConcurrency": 2 },
-            { "arn": STREAM, "startingPosition": "LATEST", "batchSize": 50, "bisectBatchOnFunctionError": true },
+            { "arn": STREAM, "startingPosition": "LATEST", "batchSize": 50, "enabled": true, "bisectBatchOnFunctionError": true },
         ],
         "reservedConcurrency": 5,
         "codeSigningConfigArn": "arn:aws:lambda:ap-northeast-1:123456789012:code-signing-config:csc-0123456789abcdef0",
@@ -141,7 +141,7 @@ async fn what_others_made_survives_every_change_of_the_spec() {
     };
     let before = foreign(&run);
     assert_eq!(before.len(), 3);
-    for field in ["aliases", "permissions", "eventSources"] {
+    for field in ["permissions", "aliases", "eventSources"] {
         run.edit(|object| object["spec"][field] = json!([]));
         run.expect(Outcome::Converged).await;
         assert_eq!(foreign(&run), before, "{field}");
@@ -168,7 +168,7 @@ async fn only_our_own_unused_versions_are_deleted() {
     };
     assert_eq!(versions(&run), [1]);
     run.edit(|object| {
-        object["spec"]["aliases"][1] = json!({ "name": "pinned", "version": "1" });
+        object["spec"]["aliases"].as_array_mut().unwrap().push(json!({ "name": "pinned", "version": "1" }));
         object["spec"]["code"] = code("two");
     });
     run.expect(Outcome::Converged).await;
@@ -223,7 +223,10 @@ async fn a_mapping_of_somebody_else_is_refused() {
     run.model.drift(&run.uid, Drift::Aspect(AspectDrift::AddForeign));
     let content = run.model.content();
     run.edit(|object| {
-        object["spec"]["eventSources"][2] = json!({ "arn": "arn:aws:sqs:ap-northeast-1:123456789012:foreign" });
+        object["spec"]["eventSources"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({ "arn": "arn:aws:sqs:ap-northeast-1:123456789012:foreign" }));
     });
     run.expect(Outcome::Refused).await;
     assert_eq!(run.model.content(), content);

@@ -46,9 +46,8 @@ fn url(field: &str, value: Value) -> Value {
     json!({ "url": url })
 }
 
-fn url_row(name: &'static str, set: Value, change: Value) -> Row {
-    let drift = Some(AspectDrift::OpenUrl);
-    Row { name, without: url(name, json!(null)), set: url(name, set), change: url(name, change), drift }
+fn url_row(name: &'static str, set: Value, change: Value, drift: AspectDrift) -> Row {
+    Row { name, without: url(name, json!(null)), set: url(name, set), change: url(name, change), drift: Some(drift) }
 }
 
 fn permission(field: &str, value: Value) -> Value {
@@ -104,8 +103,9 @@ fn rows() -> Vec<Row> {
         row("runtimeManagement", json!({ "runtimeManagement": { "updateRuntimeOn": "FunctionUpdate" } }),
             json!({ "runtimeManagement": { "updateRuntimeOn": "Manual", "runtimeVersionArn": runtime } }), AspectDrift::ChangeRuntimeManagement),
         row("url", json!({ "url": { "authType": "NONE" } }), json!({ "url": { "authType": "AWS_IAM" } }), AspectDrift::DeleteUrl),
-        url_row("cors", json!({ "allowOrigins": ["https://a"], "maxAgeSeconds": 5 }), json!({ "allowMethods": ["GET"] })),
-        url_row("invokeMode", json!("RESPONSE_STREAM"), json!("BUFFERED")),
+        row("authType", json!({ "url": { "authType": "AWS_IAM" } }), json!({ "url": { "authType": "NONE" } }), AspectDrift::OpenUrl),
+        url_row("cors", json!({ "allowOrigins": ["https://a"], "maxAgeSeconds": 5 }), json!({ "allowMethods": ["GET"] }), AspectDrift::ChangeCors),
+        url_row("invokeMode", json!("RESPONSE_STREAM"), json!("BUFFERED"), AspectDrift::ChangeInvokeMode),
         row("permissions", json!({ "permissions": [{ "statementId": "s3-invoke", "principal": "s3.amazonaws.com" }] }),
             json!({ "permissions": [{ "statementId": "other", "principal": "123456789012" }] }), AspectDrift::RemovePermissions),
         permission_row("action", json!("lambda:GetFunction"), json!("lambda:InvokeFunction")),

@@ -86,7 +86,11 @@ impl Step {
         let aspect = self.aspect();
         aspect.apply(lambda, status).await.map_err(|fault| {
             let failure = Failure::from(fault);
-            if failure.class == Class::Terminal { failure.at(aspect.field()) } else { failure }
+            if matches!(failure.class, Class::Terminal | Class::Dependency) {
+                failure.at(aspect.field())
+            } else {
+                failure
+            }
         })
     }
 }

@@ -26,8 +26,12 @@ pub enum AspectDrift {
     ChangeProvisioned,
     /// The URL is deleted.
     DeleteUrl,
-    /// The URL asks for no authentication, and other origins may use it.
+    /// The URL asks for no authentication.
     OpenUrl,
+    /// Pages of other origins may use the URL.
+    ChangeCors,
+    /// The URL answers in another way.
+    ChangeInvokeMode,
     /// All statements of the resource policies are removed.
     RemovePermissions,
     /// All statements allow another principal.
@@ -64,6 +68,8 @@ pub const RECHECKED: &[AspectDrift] = &[
     AspectDrift::ChangeProvisioned,
     AspectDrift::DeleteUrl,
     AspectDrift::OpenUrl,
+    AspectDrift::ChangeCors,
+    AspectDrift::ChangeInvokeMode,
     AspectDrift::RemovePermissions,
     AspectDrift::ChangePermissions,
     AspectDrift::ChangeEventInvoke,
@@ -135,11 +141,13 @@ impl State {
                 provisioned.values_mut().for_each(|provisioned| provisioned.requested = 1);
             }
             AspectDrift::DeleteUrl => aspects.urls.put(name, None, Lag::NONE),
-            AspectDrift::OpenUrl => {
+            AspectDrift::OpenUrl | AspectDrift::ChangeCors | AspectDrift::ChangeInvokeMode => {
                 if let Some(mut url) = aspects.urls.current(name).cloned() {
-                    url.auth_type = "NONE".to_owned();
-                    url.cors.allow_origins = vec!["*".to_owned()];
-                    url.invoke_mode = "BUFFERED".to_owned();
+                    match drift {
+                        AspectDrift::OpenUrl => "NONE".clone_into(&mut url.auth_type),
+                        AspectDrift::ChangeCors => url.cors.allow_origins = vec!["*".to_owned()],
+                        _ => "BUFFERED".clone_into(&mut url.invoke_mode),
+                    }
                     aspects.urls.put(name, Some(url), Lag::NONE);
                 }
             }
