@@ -51,7 +51,8 @@ pub enum Given {
     ExecutionRole,
 }
 
-async fn give(model: &Model, given: Given) {
+/// Makes what is given.
+pub async fn give(model: &Model, given: Given) {
     match given {
         Given::ExecutionRole => {
             let trust = json!({ "Statement": [{
@@ -83,11 +84,21 @@ pub fn identity(cluster_uid: &str, take_over_from: Option<&str>) -> ClusterIdent
 
 /// The operator's engine of one kind, on the model.
 pub fn engine<K: Kind<World = World>>(model: &Model, identity: &ClusterIdentity) -> Engine<K> {
+    engine_with(model, identity, &[NAMESPACE])
+}
+
+/// The same, with the Secrets of these namespaces open to functions.
+pub fn engine_with<K: Kind<World = World>>(
+    model: &Model,
+    identity: &ClusterIdentity,
+    secret_namespaces: &[&str],
+) -> Engine<K> {
+    let secret_namespaces = secret_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect();
     let world = World::new(
         Box::new(model.clone()),
         REGION.to_owned(),
         identity.clone(),
-        Guardrails { secret_namespaces: vec![NAMESPACE.to_owned()], ..Guardrails::default() },
+        Guardrails { secret_namespaces, ..Guardrails::default() },
         Arc::new(model.clone()),
     );
     Engine::new(Arc::new(world), model.objects::<K>(), Arc::new(model.clone()), EngineSettings::default())
