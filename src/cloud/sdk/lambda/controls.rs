@@ -1,7 +1,9 @@
 //! The port [`Controls`].
 
 use async_trait::async_trait;
-use aws_sdk_lambda::types::{DestinationConfig, OnFailure, OnSuccess, RecursiveLoop, UpdateRuntimeOn};
+use aws_sdk_lambda::types::{
+    DestinationConfig, OnFailure as FailureDestination, OnSuccess, RecursiveLoop, UpdateRuntimeOn,
+};
 
 use crate::cloud::{
     fault::Fault,
@@ -89,7 +91,7 @@ impl Controls for SdkLambda {
     }
 
     async fn put_event_invoke_config(&self, function: &str, config: &EventInvokeConfig) -> Result<(), Fault> {
-        let to_failure = |arn: &String| OnFailure::builder().destination(arn).build();
+        let to_failure = |arn: &String| FailureDestination::builder().destination(arn).build();
         let to_success = |arn: &String| OnSuccess::builder().destination(arn).build();
         let destinations = DestinationConfig::builder()
             .set_on_failure(config.on_failure.as_ref().map(to_failure))

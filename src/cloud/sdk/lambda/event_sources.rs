@@ -5,7 +5,7 @@ use aws_sdk_lambda::{
     primitives::DateTime,
     types::{
         DestinationConfig, EventSourceMappingConfiguration, EventSourcePosition, Filter, FilterCriteria,
-        FunctionResponseType, OnFailure, ScalingConfig,
+        FunctionResponseType, OnFailure as FailureDestination, ScalingConfig,
     },
 };
 
@@ -106,7 +106,7 @@ fn wire_scaling(maximum: i32) -> ScalingConfig {
 
 fn wire_destination(arn: &str) -> DestinationConfig {
     let destination = (!arn.is_empty()).then(|| arn.to_owned());
-    DestinationConfig::builder().on_failure(OnFailure::builder().set_destination(destination).build()).build()
+    DestinationConfig::builder().on_failure(FailureDestination::builder().set_destination(destination).build()).build()
 }
 
 fn mapping(from: EventSourceMappingConfiguration) -> Mapping {

@@ -309,3 +309,111 @@ fn what(change: &AliasChange) -> String {
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{
+            Observed,
+            testing::{Pass, function},
+            versions::{ObservedVersions, Readiness},
+        },
+        *,
+    };
+    use crate::cloud::lambda::versions::{Version, VersionList};
+
+    fn observed(version: &str, weights: &[(&str, f64)]) -> Observed {
+        let alias = port::Alias {
+            name: "live".to_owned(),
+            arn: "arn:f:live".to_owned(),
+            version: version.to_owned(),
+            description: "d".to_owned(),
+            weights: weights.iter().map(|(version, share)| ((*version).to_owned(), *share)).collect(),
+            revision_id: "r".to_owned(),
+        };
+        let published = (1..=3).map(|number| Version { number, function: function("sha") }).collect();
+        let list = VersionList { latest: function("sha"), published };
+        let versions = Some(ObservedVersions { list, newest: Readiness::Ready });
+        Observed { aliases: vec![alias], versions, ..Observed::default() }
+    }
+
+    fn spec(fields: Value) -> Value {
+        let mut alias = json!({ "name": "live", "version": "latest-published" });
+        alias.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!({ "aliases": [alias] })
+    }
+
+    #[test]
+    fn an_alias_is_changed_where_it_differs() {
+        let all = json!(["description", "weights"]);
+        for (fields, applied, observed, expected) in [
+            (json!({}), json!([]), observed("3", &[]), vec![]),
+            (json!({}), json!([]), observed("3", &[("1", 0.5)]), vec![]),
+            (json!({}), json!([]), observed("1", &[]), vec!["update alias live of function f: version 3"]),
+            (
+                json!({}),
+                json!([]),
+                observed("1", &[("3", 0.5)]),
+                vec!["update alias live of function f: version 3, no weights"],
+            ),
+            (json!({ "version": "1" }), json!([]), observed("1", &[]), vec![]),
+            (json!({ "description": "d", "weights": {} }), json!([]), observed("3", &[]), vec![]),
+            (
+                json!({ "description": "e" }),
+                json!([]),
+                observed("3", &[]),
+                vec!["update alias live of function f: description"],
+            ),
+            (
+                json!({}),
+                all.clone(),
+                observed("3", &[("1", 0.5)]),
+                vec!["update alias live of function f: description, no weights"],
+            ),
+            (
+                json!({ "weights": { "1": 10 } }),
+                json!([]),
+                observed("3", &[]),
+                vec!["update alias live of function f: weights version 1 10 %"],
+            ),
+            (json!({ "weights": { "1": 10 } }), json!([]), observed("3", &[("1", 0.1)]), vec![]),
+            (json!({ "weights": { "3": 10 } }), json!([]), observed("3", &[]), vec![]),
+            (
+                json!({ "version": "1", "weights": { "latest-published": 5 } }),
+                json!([]),
+                observed("1", &[]),
+                vec!["update alias live of function f: weights version 3 5 %"],
+            ),
+        ] {
+            let status = json!({ "aliases": [{ "name": "live", "appliedSettings": applied }], "latestVersion": "3" });
+            assert_eq!(Pass::new(spec(fields.clone()), status, observed).told(), expected, "{fields} {applied}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_applied_is_deleted() {
+        let told = |status: Value| Pass::new(json!({ "aliases": [] }), status, observed("1", &[])).told();
+        assert_eq!(told(json!({})), [""; 0]);
+        assert_eq!(told(json!({ "aliases": [{ "name": "gone" }] })), [""; 0]);
+        assert_eq!(told(json!({ "aliases": [{ "name": "live" }] })), ["delete alias live of function f"]);
+    }
+
+    #[test]
+    fn the_status_tells_what_was_applied() {
+        let made = Pass::new(
+            spec(json!({ "description": "d" })),
+            json!({}),
+            Observed { aliases: Vec::new(), ..observed("3", &[]) },
+        );
+        assert_eq!(made.told(), ["create alias live of function f: version 3, description"]);
+        let recorded = json!({ "aliases": [{ "name": "live", "appliedSettings": ["description"] }] });
+        assert_eq!(made.recorded(), recorded);
+        let settled = Pass::new(spec(json!({})), recorded, observed("3", &[])).reported();
+        assert_eq!(settled["aliases"][0]["appliedSettings"], json!(["description"]), "it is still to be taken back");
+        let settled = Pass::new(spec(json!({ "weights": {} })), json!({}), observed("3", &[])).reported();
+        let alias = json!({ "name": "live", "arn": "arn:f:live", "version": "3", "appliedSettings": ["weights"] });
+        assert_eq!(settled["aliases"], json!([alias]));
+    }
+}

@@ -328,3 +328,151 @@ impl fmt::Display for Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{Observed, Step as AspectsStep, plan, testing::Pass},
+        *,
+    };
+    use crate::engine::kind::Plan;
+
+    fn statement(sid: &str, principal: &Value, condition: &Value) -> Value {
+        let mut statement = json!({
+            "Sid": sid, "Effect": "Allow", "Principal": principal, "Action": "lambda:InvokeFunction", "Resource": "arn:f",
+        });
+        if !condition.is_null() {
+            statement["Condition"] = condition.clone();
+        }
+        statement
+    }
+
+    fn observed(statements: Vec<Value>) -> Observed {
+        let policy = Policy { statements, revision_id: "r".to_owned() };
+        Observed { policies: [(None, policy)].into(), ..Observed::default() }
+    }
+
+    #[test]
+    fn statements_are_compared_by_what_they_mean() {
+        let none = json!(null);
+        let arn = "arn:aws:iam::123456789012:role/r";
+        for (given, principal, condition, same) in [
+            (json!({ "principal": "s3.amazonaws.com" }), json!({ "Service": "s3.amazonaws.com" }), none.clone(), true),
+            (
+                json!({ "principal": "123456789012" }),
+                json!({ "AWS": "arn:aws-cn:iam::123456789012:root" }),
+                none.clone(),
+                true,
+            ),
+            (json!({ "principal": "123456789012" }), json!({ "AWS": "123456789012" }), none.clone(), true),
+            (json!({ "principal": "123456789012" }), json!({ "AWS": arn }), none.clone(), false),
+            (json!({ "principal": arn }), json!({ "AWS": [arn] }), none.clone(), true),
+            (json!({ "principal": arn }), json!({ "AWS": "AROA0123456789EXAMPLE" }), none.clone(), false),
+            (json!({ "principal": "*" }), json!("*"), none.clone(), true),
+            (json!({ "principal": "*" }), json!({ "AWS": "*" }), none.clone(), true),
+            (json!({ "principal": "*" }), json!("*"), json!({ "StringEquals": { "AWS:SourceAccount": "1" } }), false),
+            (
+                json!({ "principal": "*", "sourceArn": "a", "sourceAccount": "1" }),
+                json!("*"),
+                json!({ "StringEquals": { "AWS:SourceAccount": "1" }, "ArnLike": { "aws:SourceArn": ["a"] } }),
+                true,
+            ),
+            (json!({ "principal": "*", "sourceArn": "a" }), json!("*"), none.clone(), false),
+            (
+                json!({ "principal": "*", "sourceArn": "a" }),
+                json!("*"),
+                json!({ "ArnNotLike": { "AWS:SourceArn": "a" } }),
+                false,
+            ),
+            (
+                json!({ "principal": "*", "invokedViaFunctionUrl": true }),
+                json!("*"),
+                json!({ "Bool": { "lambda:InvokedViaFunctionUrl": "true" } }),
+                true,
+            ),
+            (json!({ "principal": "*", "action": "lambda:*" }), json!("*"), none.clone(), false),
+        ] {
+            let mut given = given;
+            given["statementId"] = json!("s");
+            let permission: Permission = serde_json::from_value(given.clone()).unwrap();
+            assert_eq!(permission.is(&statement("s", &principal, &condition)), same, "{given} {principal} {condition}");
+        }
+        let permission: Permission = serde_json::from_value(json!({ "statementId": "s", "principal": "*" })).unwrap();
+        let mut deny = statement("s", &json!("*"), &none);
+        deny["Effect"] = json!("Deny");
+        assert!(!permission.is(&deny));
+    }
+
+    #[test]
+    fn only_what_was_applied_is_removed_and_what_changed_is_replaced() {
+        let service = json!({ "Service": "s3.amazonaws.com" });
+        let there = || {
+            observed(vec![
+                statement("ours", &service, &json!(null)),
+                statement("theirs", &service, &json!(null)),
+                statement("changed", &service, &json!(null)),
+            ])
+        };
+        let spec = json!({ "permissions": [
+            { "statementId": "changed", "principal": "sns.amazonaws.com" },
+            { "statementId": "new", "principal": "123456789012", "qualifier": "live" },
+        ] });
+        let applied = |ids: &[&str]| json!({ "permissions": ids.iter().map(|id| json!({ "statementId": id })).collect::<Vec<_>>() });
+        let pass = Pass::new(spec.clone(), applied(&["ours", "gone"]), there());
+        assert_eq!(
+            pass.told(),
+            [
+                "remove permission ours from function f",
+                "remove permission changed from function f",
+                "add permission changed for sns.amazonaws.com to function f",
+                "add permission new for 123456789012 to function f:live",
+            ]
+        );
+        let recorded = pass.recorded()["permissions"].as_array().unwrap().len();
+        assert_eq!(recorded, 4, "what is about to be added is recorded with what was applied");
+        assert_eq!(Pass::new(json!({}), applied(&[]), there()).told(), [""; 0]);
+        assert_eq!(Pass::new(json!({ "permissions": [] }), applied(&["gone"]), there()).reported(), json!({}));
+    }
+
+    #[test]
+    fn only_the_first_change_of_a_policy_carries_its_revision() {
+        let applied = json!({ "permissions": [{ "statementId": "a" }, { "statementId": "b" }] });
+        let all = ["a", "b"].map(|id| statement(id, &json!("*"), &json!(null)));
+        let pass = Pass::new(json!({ "permissions": [] }), applied, observed(all.to_vec()));
+        let Plan::Act(steps) = plan::plan(&pass.view(), "sha", "rev") else { panic!("nothing to do") };
+        let revisions = steps.iter().map(|step| match step {
+            AspectsStep::Permission(Step::Remove { revision_id, .. }) => revision_id.0.clone(),
+            other => panic!("{other}"),
+        });
+        assert_eq!(revisions.collect::<Vec<_>>(), [Some("r".to_owned()), None]);
+    }
+
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>
+    #[test]
+    fn a_url_that_everybody_may_call_needs_two_statements() {
+        let told = |auth_type: &str, status: Value| {
+            let pass = Pass::new(json!({ "url": { "authType": auth_type } }), status, Observed::default());
+            pass.told().into_iter().filter(|step| step.contains("permission")).collect::<Vec<_>>()
+        };
+        let both = [
+            "add permission FunctionURLAllowPublicAccess for * to function f",
+            "add permission FunctionURLInvokeAllowPublicAccess for * to function f",
+        ];
+        assert_eq!(told("NONE", json!({})), both);
+        assert_eq!(told("AWS_IAM", json!({})), [""; 0]);
+        let conditions: Vec<_> = given(&serde_json::from_value(json!({ "url": { "authType": "NONE" } })).unwrap())
+            .iter()
+            .map(|permission| (permission.action().to_owned(), permission.conditions()))
+            .collect();
+        let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        assert_eq!(
+            conditions,
+            [
+                ("lambda:InvokeFunctionUrl".to_owned(), one("lambda:functionurlauthtype", "NONE")),
+                ("lambda:InvokeFunction".to_owned(), one("lambda:invokedviafunctionurl", "true")),
+            ]
+        );
+    }
+}

@@ -121,3 +121,101 @@ impl fmt::Display for Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{Observed, testing::Pass},
+        *,
+    };
+    use crate::cloud::lambda::aliases as port;
+
+    fn pass(given: Value, applied: Value, observed: Option<(i32, &str)>, reserved: Value) -> Pass {
+        let mut alias = json!({ "name": "live", "version": "1" });
+        if !given.is_null() {
+            alias["provisionedConcurrency"] = given;
+        }
+        let provisioned = observed.map(|(requested, status)| ProvisionedConcurrency {
+            qualifier: "live".to_owned(),
+            requested,
+            status: status.to_owned(),
+            reason: Some("why".to_owned()),
+        });
+        let alias_observed = port::Alias { name: "live".to_owned(), version: "1".to_owned(), ..port::Alias::default() };
+        let observed = Observed {
+            aliases: vec![alias_observed],
+            provisioned: provisioned.into_iter().collect(),
+            reserved_concurrency: Some(3),
+            ..Observed::default()
+        };
+        let mut spec = json!({ "aliases": [alias] });
+        if !reserved.is_null() {
+            spec["reservedConcurrency"] = reserved;
+        }
+        Pass::new(spec, json!({ "aliases": [{ "name": "live", "appliedSettings": applied }] }), observed)
+    }
+
+    #[test]
+    fn it_is_set_changed_taken_back_and_waited_for() {
+        let (none, ours) = (json!([]), json!(["provisionedConcurrency"]));
+        for (given, applied, observed, expected) in [
+            (json!(null), &none, Some((5, "READY")), vec![]),
+            (json!(null), &none, Some((5, "FAILED")), vec![]),
+            (json!(null), &ours, None, vec![]),
+            (json!(0), &none, None, vec![]),
+            (json!(5), &none, Some((5, "READY")), vec![]),
+            (json!(5), &none, None, vec!["provision 5 execution environments for alias live of function f"]),
+            (
+                json!(5),
+                &none,
+                Some((4, "READY")),
+                vec!["provision 5 execution environments for alias live of function f"],
+            ),
+            (
+                json!(0),
+                &none,
+                Some((5, "READY")),
+                vec!["remove the provisioned concurrency of alias live of function f"],
+            ),
+            (
+                json!(null),
+                &ours,
+                Some((5, "READY")),
+                vec!["remove the provisioned concurrency of alias live of function f"],
+            ),
+            (
+                json!(5),
+                &none,
+                Some((5, "IN_PROGRESS")),
+                vec![
+                    "ProvisionedConcurrencyPending: provisioned concurrency of alias live of function f is being \
+                 allocated by AWS: why",
+                ],
+            ),
+            (
+                json!(5),
+                &none,
+                Some((5, "FAILED")),
+                vec![
+                    "ProvisionedConcurrencyFailed: provisioned concurrency of alias live of function f could not be \
+                 allocated: why",
+                ],
+            ),
+        ] {
+            let pass = pass(given.clone(), applied.clone(), observed, json!(null));
+            assert_eq!(pass.told(), expected, "{given} {applied} {observed:?}");
+        }
+    }
+
+    #[test]
+    fn it_never_exceeds_what_is_reserved() {
+        let order = |given: i32, before: i32, reserved: i32| -> Vec<bool> {
+            let pass = pass(json!(given), json!([]), Some((before, "READY")), json!(reserved));
+            pass.told().iter().map(|step| step.starts_with("reserve")).collect()
+        };
+        assert_eq!(order(5, 2, 6), [true, false], "reserve first, then provision more");
+        assert_eq!(order(1, 2, 1), [false, true], "provision less first");
+    }
+}

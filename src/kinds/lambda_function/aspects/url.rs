@@ -243,3 +243,69 @@ fn what(change: &UrlChange) -> String {
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{Observed, testing::Pass},
+        *,
+    };
+
+    fn observed(auth_type: &str) -> Observed {
+        let url = port::FunctionUrl {
+            url: "https://u/".to_owned(),
+            auth_type: auth_type.to_owned(),
+            cors: port::Cors { allow_headers: vec!["b".to_owned(), "A".to_owned()], ..port::Cors::default() },
+            invoke_mode: "RESPONSE_STREAM".to_owned(),
+        };
+        Observed { url: Some(url), ..Observed::default() }
+    }
+
+    fn url(fields: Value) -> Value {
+        let mut url = json!({ "authType": "AWS_IAM" });
+        url.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!({ "url": url })
+    }
+
+    #[test]
+    fn it_is_made_changed_taken_back_and_deleted() {
+        let none = || json!([]);
+        for (spec, applied, observed, expected) in [
+            (json!({}), none(), observed("AWS_IAM"), vec![]),
+            (url(json!({})), none(), Observed::default(), vec!["create the URL of function f: authType AWS_IAM"]),
+            (url(json!({})), none(), observed("AWS_IAM"), vec![]),
+            (url(json!({})), none(), observed("NONE"), vec!["update the URL of function f: authType AWS_IAM"]),
+            (url(json!({ "cors": { "allowHeaders": ["a", "B"] } })), none(), observed("AWS_IAM"), vec![]),
+            (url(json!({ "cors": {} })), none(), observed("AWS_IAM"), vec!["update the URL of function f: cors"]),
+            (
+                url(json!({})),
+                json!(["url", "urlCors"]),
+                observed("AWS_IAM"),
+                vec!["update the URL of function f: cors"],
+            ),
+            (
+                url(json!({})),
+                json!(["url", "urlInvokeMode"]),
+                observed("AWS_IAM"),
+                vec!["update the URL of function f: invokeMode BUFFERED"],
+            ),
+            (json!({}), json!(["url"]), observed("AWS_IAM"), vec!["delete the URL of function f"]),
+            (json!({}), json!(["url"]), Observed::default(), vec![]),
+        ] {
+            let pass = Pass::new(spec.clone(), json!({ "appliedSettings": applied }), observed);
+            assert_eq!(pass.told(), expected, "{spec} {applied}");
+        }
+    }
+
+    #[test]
+    fn the_status_has_the_address_and_what_was_applied() {
+        let spec = url(json!({ "invokeMode": "RESPONSE_STREAM" }));
+        let settled = Pass::new(spec.clone(), json!({}), observed("AWS_IAM"));
+        let expected = json!({ "url": "https://u/", "appliedSettings": ["url", "urlInvokeMode"] });
+        assert_eq!(settled.reported(), expected);
+        let about_to = Pass::new(spec, json!({}), Observed::default());
+        assert_eq!(about_to.recorded(), json!({ "appliedSettings": ["url", "urlInvokeMode"] }));
+    }
+}

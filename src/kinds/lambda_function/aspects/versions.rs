@@ -283,3 +283,111 @@ impl fmt::Display for Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{
+            Observed,
+            testing::{Pass, function},
+        },
+        *,
+    };
+    use crate::cloud::lambda::{aliases::Alias, versions::Version};
+
+    fn observed(published: &[(u64, &str)], newest: Readiness) -> Observed {
+        let published = published.iter().map(|(number, code)| Version {
+            number: *number,
+            function: Function { arn: format!("arn:f:{number}"), ..function(code) },
+        });
+        let list = VersionList { latest: function("sha"), published: published.collect() };
+        Observed { versions: Some(ObservedVersions { list, newest }), ..Observed::default() }
+    }
+
+    fn told(spec: Value, observed: Observed) -> Vec<String> {
+        Pass::new(json!({ "versions": spec }), json!({ "publishedVersions": ["1", "2", "3"] }), observed).told()
+    }
+
+    #[test]
+    fn a_version_is_published_when_something_has_changed_and_only_then() {
+        let ready = |published: &[(u64, &str)]| observed(published, Readiness::Ready);
+        for (published, expected) in [
+            (&[][..], vec!["publish a version of function f"]),
+            (&[(1, "old")], vec!["publish a version of function f"]),
+            (&[(1, "old"), (2, "sha")], vec![]),
+            (&[(1, "sha"), (2, "old")], vec!["publish a version of function f"]),
+        ] {
+            assert_eq!(told(json!({}), ready(published)), expected, "{published:?}");
+        }
+        let mut other = ready(&[(1, "sha")]);
+        let mut settings = Settings { memory_size: Some(1), ..Settings::default() };
+        other.versions.as_mut().unwrap().list.latest.settings = settings.clone();
+        assert_eq!(told(json!({}), other.clone()).len(), 1, "the configuration differs");
+        settings.memory_size = None;
+        settings.description = Some("d".to_owned());
+        other.versions.as_mut().unwrap().list.latest.settings = settings;
+        assert_eq!(told(json!({}), other), [""; 0], "a version has a description of its own");
+    }
+
+    #[test]
+    fn a_list_that_lags_behind_publishes_nothing() {
+        let mut lagging = observed(&[(1, "old")], Readiness::Ready);
+        lagging.versions.as_mut().unwrap().list.latest.code_sha256 = "old".to_owned();
+        let told = told(json!({}), lagging);
+        assert_eq!(told, ["AwaitingConsistency: the list of versions of function f does not show its code yet"]);
+    }
+
+    #[test]
+    fn aliases_wait_until_the_newest_version_can_be_used() {
+        let why = || Some("why".to_owned());
+        for (newest, expected) in [
+            (Readiness::Pending(None), "VersionPending: version 1 of function f is being made ready by AWS"),
+            (Readiness::Pending(why()), "VersionPending: version 1 of function f is being made ready by AWS: why"),
+            (
+                Readiness::Failed(why()),
+                "VersionFailed: version 1 of function f cannot be used (change the code or the configuration, so \
+                 that another is published): why",
+            ),
+        ] {
+            assert_eq!(told(json!({}), observed(&[(1, "sha")], newest)), [expected]);
+        }
+        let spec = json!({ "aliases": [{ "name": "live", "version": "latest-published" }] });
+        let none = Pass::new(spec, json!({}), observed(&[], Readiness::Ready)).told();
+        assert!(
+            none[0].starts_with("NoPublishedVersion: spec.aliases: function f has no published version"),
+            "{none:?}"
+        );
+    }
+
+    #[test]
+    fn old_versions_of_ours_go_unless_an_alias_uses_them() {
+        let published = [(1, "a"), (2, "b"), (3, "c"), (4, "theirs"), (5, "sha")];
+        let mut observed = observed(&published, Readiness::Ready);
+        let both = ["delete version 2 of function f", "delete version 1 of function f"];
+        assert_eq!(told(json!({ "keep": 1 }), observed.clone()), both);
+        assert_eq!(told(json!({ "keep": 2 }), observed.clone()), both[1..]);
+        assert_eq!(told(json!({}), observed.clone()), [""; 0]);
+        observed.aliases =
+            vec![Alias { version: "1".to_owned(), weights: [("2".to_owned(), 0.1)].into(), ..Alias::default() }];
+        assert_eq!(told(json!({ "keep": 1 }), observed), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_published_under_a_lost_answer_is_ours() {
+        let observed = observed(&[(3, "theirs"), (4, "sha")], Readiness::Ready);
+        let status = json!({ "publishingAfter": "3", "publishedVersions": ["1", "5"] });
+        let reported = Pass::new(json!({ "versions": {} }), status, observed).reported();
+        assert_eq!(reported, json!({ "latestVersion": "4", "publishedVersions": ["5", "4"] }));
+    }
+
+    #[test]
+    fn the_attempt_is_recorded_before_the_call() {
+        let pass = |status: Value| {
+            Pass::new(json!({ "versions": {} }), status, observed(&[(7, "old")], Readiness::Ready)).recorded()
+        };
+        assert_eq!(pass(json!({})), json!({ "publishingAfter": "7" }));
+        assert_eq!(pass(json!({ "publishingAfter": "6" })), json!({ "publishingAfter": "6" }), "the first one counts");
+    }
+}
