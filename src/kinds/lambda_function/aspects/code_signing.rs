@@ -70,3 +70,34 @@ impl fmt::Display for Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{Observed, testing::Pass},
+        *,
+    };
+
+    #[test]
+    fn it_is_set_and_taken_back() {
+        let given = json!({ "codeSigningConfigArn": "arn:one" });
+        for (spec, applied, observed, expected) in [
+            (json!({}), json!([]), Some("arn:one"), None),
+            (given.clone(), json!([]), Some("arn:one"), None),
+            (given, json!([]), Some("arn:two"), Some("set the code signing configuration of function f to arn:one")),
+            (
+                json!({}),
+                json!(["codeSigningConfig"]),
+                Some("arn:one"),
+                Some("remove the code signing configuration of function f"),
+            ),
+            (json!({}), json!(["codeSigningConfig"]), None, None),
+        ] {
+            let observed = Observed { code_signing_config: observed.map(str::to_owned), ..Observed::default() };
+            let pass = Pass::new(spec.clone(), json!({ "appliedSettings": applied }), observed);
+            assert_eq!(plan(&pass.view()).map(|step| step.to_string()).as_deref(), expected, "{spec} {applied}");
+        }
+    }
+}

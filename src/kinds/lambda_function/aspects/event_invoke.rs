@@ -134,7 +134,9 @@ fn settings(spec: &AspectsSpec) -> Vec<Setting> {
 pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
     if plan(view).is_none() {
         let given = settings(&view.desired.spec);
-        SETTINGS.iter().for_each(|setting| note(status, *setting, given.contains(setting)));
+        for setting in SETTINGS {
+            note(status, setting, given.contains(&setting));
+        }
     }
 }
 
@@ -153,7 +155,9 @@ impl AspectStep for Step {
 
     fn record(&self, status: &mut AspectsStatus) {
         if let Self::Put { given, .. } = self {
-            given.iter().for_each(|setting| note(status, *setting, true));
+            for setting in given {
+                note(status, *setting, true);
+            }
         }
     }
 
@@ -183,5 +187,67 @@ impl fmt::Display for Step {
                 write!(f, "delete how asynchronous invocations of function {function} are handled")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{Observed, testing::Pass},
+        *,
+    };
+
+    #[test]
+    fn each_setting_is_set_kept_and_taken_back() {
+        let theirs = EventInvokeConfig {
+            maximum_retry_attempts: Some(1),
+            on_success: Some("arn:theirs".to_owned()),
+            ..EventInvokeConfig::default()
+        };
+        let default = EventInvokeConfig {
+            maximum_event_age_seconds: Some(21_600),
+            maximum_retry_attempts: Some(2),
+            ..EventInvokeConfig::default()
+        };
+        let set = "set how asynchronous invocations of function f are handled: ";
+        let retries = json!(["eventInvokeMaximumRetryAttempts"]);
+        for (spec, applied, observed, expected) in [
+            (json!({}), json!([]), Some(&theirs), None),
+            (json!({ "eventInvoke": {} }), json!([]), Some(&theirs), None),
+            (json!({ "eventInvoke": { "maximumRetryAttempts": 2 } }), json!([]), None, None),
+            (json!({ "eventInvoke": { "maximumEventAgeSeconds": 21_600 } }), json!([]), Some(&default), None),
+            (
+                json!({ "eventInvoke": { "maximumRetryAttempts": 0 } }),
+                json!([]),
+                Some(&theirs),
+                Some(format!("{set}maximumRetryAttempts 0, onSuccess arn:theirs")),
+            ),
+            (json!({ "eventInvoke": {} }), retries.clone(), Some(&theirs), Some(format!("{set}onSuccess arn:theirs"))),
+            (json!({}), retries.clone(), Some(&theirs), Some(format!("{set}onSuccess arn:theirs"))),
+            (
+                json!({}),
+                json!(["eventInvokeMaximumRetryAttempts", "eventInvokeOnSuccess"]),
+                Some(&theirs),
+                Some("delete how asynchronous invocations of function f are handled".to_owned()),
+            ),
+            (json!({}), retries, None, None),
+        ] {
+            let observed = Observed { event_invoke: observed.cloned(), ..Observed::default() };
+            let pass = Pass::new(spec.clone(), json!({ "appliedSettings": applied }), observed);
+            assert_eq!(pass.told(), expected.into_iter().collect::<Vec<_>>(), "{spec} {applied}");
+        }
+    }
+
+    #[test]
+    fn the_status_tells_what_was_applied() {
+        let spec = json!({ "eventInvoke": { "onFailure": "arn:q" } });
+        let recorded = json!({ "appliedSettings": ["eventInvokeOnFailure"] });
+        assert_eq!(Pass::new(spec.clone(), json!({}), Observed::default()).recorded(), recorded);
+        let config = EventInvokeConfig { on_failure: Some("arn:q".to_owned()), ..EventInvokeConfig::default() };
+        let observed = Observed { event_invoke: Some(config), ..Observed::default() };
+        let before = json!({ "appliedSettings": ["eventInvokeMaximumEventAge"] });
+        assert_eq!(Pass::new(spec, before, observed).reported(), recorded);
     }
 }

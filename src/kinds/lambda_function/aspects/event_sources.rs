@@ -2,6 +2,8 @@
 
 mod observe;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, time::Duration};
 
@@ -354,7 +356,9 @@ fn note_source(status: &mut AspectsStatus, arn: &str, settings: &[EventSourceSet
         status.event_sources.sort_by(|a, b| a.arn.cmp(&b.arn));
     }
     for source in status.event_sources.iter_mut().filter(|source| source.arn == arn) {
-        settings.iter().for_each(|setting| super::note_in(&mut source.applied_settings, *setting, true));
+        for setting in settings {
+            super::note_in(&mut source.applied_settings, *setting, true);
+        }
     }
 }
 

@@ -132,7 +132,7 @@ mod tests {
     };
     use crate::cloud::lambda::aliases as port;
 
-    fn pass(given: Value, applied: Value, observed: Option<(i32, &str)>, reserved: Value) -> Pass {
+    fn pass(given: Value, applied: &Value, observed: Option<(i32, &str)>, reserved: Value) -> Pass {
         let mut alias = json!({ "name": "live", "version": "1" });
         if !given.is_null() {
             alias["provisionedConcurrency"] = given;
@@ -204,7 +204,7 @@ mod tests {
                 ],
             ),
         ] {
-            let pass = pass(given.clone(), applied.clone(), observed, json!(null));
+            let pass = pass(given.clone(), applied, observed, json!(null));
             assert_eq!(pass.told(), expected, "{given} {applied} {observed:?}");
         }
     }
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn it_never_exceeds_what_is_reserved() {
         let order = |given: i32, before: i32, reserved: i32| -> Vec<bool> {
-            let pass = pass(json!(given), json!([]), Some((before, "READY")), json!(reserved));
+            let pass = pass(json!(given), &json!([]), Some((before, "READY")), json!(reserved));
             pass.told().iter().map(|step| step.starts_with("reserve")).collect()
         };
         assert_eq!(order(5, 2, 6), [true, false], "reserve first, then provision more");

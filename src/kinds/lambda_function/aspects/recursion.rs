@@ -86,3 +86,29 @@ impl fmt::Display for Step {
         write!(f, "set recursiveLoop of function {} to {}", self.function, self.value.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{Observed, testing::Pass},
+        *,
+    };
+
+    #[test]
+    fn it_is_set_and_taken_back() {
+        for (spec, applied, observed, expected) in [
+            (json!({}), json!([]), None, None),
+            (json!({ "recursiveLoop": "Allow" }), json!([]), Some("Allow"), None),
+            (json!({ "recursiveLoop": "Allow" }), json!([]), Some("Terminate"), Some("Allow")),
+            (json!({}), json!(["recursiveLoop"]), Some("Allow"), Some("Terminate")),
+            (json!({}), json!(["recursiveLoop"]), Some("Terminate"), None),
+        ] {
+            let observed = Observed { recursive_loop: observed.map(str::to_owned), ..Observed::default() };
+            let pass = Pass::new(spec.clone(), json!({ "appliedSettings": applied }), observed);
+            let expected = expected.map(|value| format!("set recursiveLoop of function f to {value}"));
+            assert_eq!(pass.told(), expected.into_iter().collect::<Vec<_>>(), "{spec} {applied}");
+        }
+    }
+}

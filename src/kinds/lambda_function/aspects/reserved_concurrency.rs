@@ -69,3 +69,37 @@ impl fmt::Display for Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{Observed, testing::Pass},
+        *,
+    };
+
+    #[test]
+    fn it_is_set_changed_and_taken_back() {
+        for (spec, applied, observed, expected) in [
+            (json!({}), false, Some(5), None),
+            (json!({}), true, None, None),
+            (json!({}), true, Some(5), Some("remove the reserved concurrency of function f")),
+            (json!({ "reservedConcurrency": 5 }), false, Some(5), None),
+            (json!({ "reservedConcurrency": 5 }), false, None, Some("reserve 5 concurrent executions for function f")),
+            (
+                json!({ "reservedConcurrency": 0 }),
+                true,
+                Some(5),
+                Some("reserve no concurrency for function f: it cannot be invoked"),
+            ),
+        ] {
+            let mut status = AspectsStatus::default();
+            note(&mut status, Setting::ReservedConcurrency, applied);
+            let status = serde_json::to_value(status).unwrap();
+            let observed = Observed { reserved_concurrency: observed, ..Observed::default() };
+            let pass = Pass::new(spec.clone(), status, observed);
+            assert_eq!(pass.told(), expected.into_iter().collect::<Vec<_>>(), "{spec} {applied}");
+        }
+    }
+}

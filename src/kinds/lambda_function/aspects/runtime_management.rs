@@ -124,3 +124,36 @@ impl fmt::Display for Step {
         runtime_version_arn.iter().try_for_each(|arn| write!(f, " with {arn}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{Observed, testing::Pass},
+        *,
+    };
+
+    #[test]
+    fn it_is_set_and_taken_back() {
+        let manual = json!({ "runtimeManagement": { "updateRuntimeOn": "Manual", "runtimeVersionArn": "arn:v" } });
+        let update = json!({ "runtimeManagement": { "updateRuntimeOn": "FunctionUpdate" } });
+        for (spec, applied, observed, expected) in [
+            (json!({}), json!([]), None, None),
+            (update.clone(), json!([]), Some(("FunctionUpdate", Some("arn:in-use"))), None),
+            (update, json!([]), Some(("Auto", None)), Some("FunctionUpdate")),
+            (manual.clone(), json!([]), Some(("Manual", Some("arn:v"))), None),
+            (manual, json!([]), Some(("Manual", Some("arn:w"))), Some("Manual with arn:v")),
+            (json!({}), json!(["runtimeManagement"]), Some(("Manual", Some("arn:v"))), Some("Auto")),
+        ] {
+            let runtime_management = observed.map(|(on, arn)| RuntimeManagementConfig {
+                update_runtime_on: on.to_owned(),
+                runtime_version_arn: arn.map(str::to_owned),
+            });
+            let observed = Observed { runtime_management, ..Observed::default() };
+            let pass = Pass::new(spec.clone(), json!({ "appliedSettings": applied }), observed);
+            let expected = expected.map(|value| format!("set runtimeManagement of function f to {value}"));
+            assert_eq!(pass.told(), expected.into_iter().collect::<Vec<_>>(), "{spec} {applied}");
+        }
+    }
+}

@@ -151,3 +151,115 @@ pub enum Setting {
     /// `spec.url.invokeMode`, by default BUFFERED.
     UrlInvokeMode,
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::core::cel::{validate_cel, validate_cel_update};
+    use serde_json::{Value, json};
+
+    use crate::kinds::lambda_function::fixtures::object;
+
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:q";
+    const STREAM: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/s";
+    const TABLE: &str = "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2026-01-01T00:00:00.000";
+
+    fn alias(fields: Value) -> Value {
+        with(json!({ "name": "live", "version": "1" }), fields, |alias| json!({ "aliases": [alias] }))
+    }
+
+    fn permission(fields: Value) -> Value {
+        let least = json!({ "statementId": "s", "principal": "*" });
+        with(least, fields, |permission| json!({ "permissions": [permission] }))
+    }
+
+    fn source(arn: &str, fields: Value) -> Value {
+        with(json!({ "arn": arn }), fields, |source| json!({ "eventSources": [source] }))
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "json!() values read best where they are used")]
+    fn with(mut least: Value, fields: Value, wrap: fn(&Value) -> Value) -> Value {
+        least.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        wrap(&least)
+    }
+
+    #[test]
+    fn what_aws_would_not_take_is_rejected() {
+        let runtime = |fields: Value| json!({ "runtimeManagement": fields });
+        let time = "2026-01-31T00:00:00Z";
+        for (fields, expected) in [
+            (alias(json!({ "version": "$LATEST", "weights": { "1": 10 } })), "weights need a published version"),
+            (alias(json!({ "version": "$LATEST", "provisionedConcurrency": 1 })), "provisionedConcurrency needs a"),
+            (alias(json!({ "weights": { "$LATEST": 10 } })), "weights name a version by its number"),
+            (permission(json!({ "statementId": "FunctionURLAllowPublicAccess" })), "belongs to a URL"),
+            (permission(json!({ "functionUrlAuthType": "NONE" })), "functionUrlAuthType needs action"),
+            (
+                permission(json!({ "invokedViaFunctionUrl": true, "action": "lambda:InvokeFunctionUrl" })),
+                "invokedViaFunctionUrl needs action",
+            ),
+            (source(STREAM, json!({})), "startingPosition is needed for a stream"),
+            (source(QUEUE, json!({ "startingPosition": "LATEST" })), "a queue has none"),
+            (source(STREAM, json!({ "startingPosition": "AT_TIMESTAMP" })), "goes with startingPosition AT_TIMESTAMP"),
+            (
+                source(STREAM, json!({ "startingPosition": "LATEST", "startingPositionTimestamp": time })),
+                "goes with startingPosition AT_TIMESTAMP",
+            ),
+            (
+                source(TABLE, json!({ "startingPosition": "AT_TIMESTAMP", "startingPositionTimestamp": time })),
+                "only a Kinesis stream",
+            ),
+            (source(STREAM, json!({ "startingPosition": "LATEST", "maximumConcurrency": 2 })), "is for queues"),
+            (source(QUEUE, json!({ "parallelizationFactor": 2 })), "are for streams"),
+            (source(QUEUE, json!({ "maximumRecordAgeSeconds": 60 })), "are for streams"),
+            (source(QUEUE, json!({ "maximumRetryAttempts": 1 })), "are for streams"),
+            (source(QUEUE, json!({ "bisectBatchOnFunctionError": true })), "are for streams"),
+            (source(QUEUE, json!({ "tumblingWindowSeconds": 1 })), "are for streams"),
+            (source(QUEUE, json!({ "onFailure": QUEUE })), "are for streams"),
+            (source(QUEUE, json!({ "batchSize": 11 })), "needs maximumBatchingWindowSeconds"),
+            (runtime(json!({ "updateRuntimeOn": "Manual" })), "goes with updateRuntimeOn Manual"),
+            (
+                runtime(
+                    json!({ "updateRuntimeOn": "Auto", "runtimeVersionArn": "arn:aws:lambda:eu-west-1::runtime:a" }),
+                ),
+                "goes with updateRuntimeOn Manual",
+            ),
+        ] {
+            let errors = validate_cel(&object(fields.clone())).unwrap_err().to_string();
+            assert!(errors.contains(expected), "{fields}: {errors}");
+        }
+    }
+
+    #[test]
+    fn what_aws_takes_is_accepted() {
+        let time = "2026-01-31T00:00:00Z";
+        for fields in [
+            alias(json!({ "version": "$LATEST", "weights": {}, "provisionedConcurrency": 0 })),
+            alias(json!({ "version": "latest-published", "weights": { "1": 10 }, "provisionedConcurrency": 1 })),
+            alias(json!({ "weights": { "latest-published": 10 } })),
+            permission(json!({ "functionUrlAuthType": "NONE", "action": "lambda:InvokeFunctionUrl" })),
+            permission(json!({ "invokedViaFunctionUrl": true })),
+            source(QUEUE, json!({ "batchSize": 11, "maximumBatchingWindowSeconds": 1, "maximumConcurrency": 2 })),
+            source(STREAM, json!({ "startingPosition": "LATEST", "parallelizationFactor": 2, "batchSize": 11 })),
+            source(STREAM, json!({ "startingPosition": "AT_TIMESTAMP", "startingPositionTimestamp": time })),
+            source(TABLE, json!({ "startingPosition": "TRIM_HORIZON", "onFailure": QUEUE })),
+            json!({ "url": { "authType": "NONE", "cors": {} }, "versions": {}, "eventInvoke": {} }),
+        ] {
+            validate_cel(&object(fields.clone())).unwrap_or_else(|errors| panic!("{fields}: {errors}"));
+        }
+    }
+
+    #[test]
+    fn where_a_stream_begins_is_immutable() {
+        let before = object(source(STREAM, json!({ "startingPosition": "LATEST" })));
+        let after = object(source(STREAM, json!({ "startingPosition": "TRIM_HORIZON" })));
+        let errors = validate_cel_update(&after, &before).unwrap_err().to_string();
+        assert!(errors.contains("startingPosition is immutable"), "{errors}");
+        let at = |time: &str| {
+            let fields = json!({ "startingPosition": "AT_TIMESTAMP", "startingPositionTimestamp": time });
+            object(source(STREAM, fields))
+        };
+        let errors = validate_cel_update(&at("2026-01-31T00:00:00Z"), &at("2026-02-28T00:00:00Z")).unwrap_err();
+        assert!(errors.to_string().contains("startingPositionTimestamp is immutable"), "{errors}");
+        let after = object(source(STREAM, json!({ "startingPosition": "LATEST", "batchSize": 5 })));
+        validate_cel_update(&after, &before).unwrap();
+    }
+}

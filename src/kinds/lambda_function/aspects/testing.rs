@@ -54,7 +54,9 @@ impl Pass {
     pub fn recorded(&self) -> Value {
         let mut status = self.status.clone();
         if let Plan::Act(steps) = plan(&self.view(), "sha", "rev") {
-            steps.iter().for_each(|step| step.record(&mut status));
+            for step in steps {
+                step.record(&mut status);
+            }
         }
         serde_json::to_value(status).unwrap()
     }

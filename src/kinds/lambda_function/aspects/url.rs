@@ -263,7 +263,7 @@ mod tests {
         Observed { url: Some(url), ..Observed::default() }
     }
 
-    fn url(fields: Value) -> Value {
+    fn url(fields: &Value) -> Value {
         let mut url = json!({ "authType": "AWS_IAM" });
         url.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         json!({ "url": url })
@@ -274,19 +274,19 @@ mod tests {
         let none = || json!([]);
         for (spec, applied, observed, expected) in [
             (json!({}), none(), observed("AWS_IAM"), vec![]),
-            (url(json!({})), none(), Observed::default(), vec!["create the URL of function f: authType AWS_IAM"]),
-            (url(json!({})), none(), observed("AWS_IAM"), vec![]),
-            (url(json!({})), none(), observed("NONE"), vec!["update the URL of function f: authType AWS_IAM"]),
-            (url(json!({ "cors": { "allowHeaders": ["a", "B"] } })), none(), observed("AWS_IAM"), vec![]),
-            (url(json!({ "cors": {} })), none(), observed("AWS_IAM"), vec!["update the URL of function f: cors"]),
+            (url(&json!({})), none(), Observed::default(), vec!["create the URL of function f: authType AWS_IAM"]),
+            (url(&json!({})), none(), observed("AWS_IAM"), vec![]),
+            (url(&json!({})), none(), observed("NONE"), vec!["update the URL of function f: authType AWS_IAM"]),
+            (url(&json!({ "cors": { "allowHeaders": ["a", "B"] } })), none(), observed("AWS_IAM"), vec![]),
+            (url(&json!({ "cors": {} })), none(), observed("AWS_IAM"), vec!["update the URL of function f: cors"]),
             (
-                url(json!({})),
+                url(&json!({})),
                 json!(["url", "urlCors"]),
                 observed("AWS_IAM"),
                 vec!["update the URL of function f: cors"],
             ),
             (
-                url(json!({})),
+                url(&json!({})),
                 json!(["url", "urlInvokeMode"]),
                 observed("AWS_IAM"),
                 vec!["update the URL of function f: invokeMode BUFFERED"],
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_status_has_the_address_and_what_was_applied() {
-        let spec = url(json!({ "invokeMode": "RESPONSE_STREAM" }));
+        let spec = url(&json!({ "invokeMode": "RESPONSE_STREAM" }));
         let settled = Pass::new(spec.clone(), json!({}), observed("AWS_IAM"));
         let expected = json!({ "url": "https://u/", "appliedSettings": ["url", "urlInvokeMode"] });
         assert_eq!(settled.reported(), expected);
