@@ -10,7 +10,6 @@ use crate::{
 
 use super::{
     assume,
-    desired::CODE_TAG,
     spec::{DeployedObject, LambdaFunction, LambdaFunctionStatus},
     step::Step,
 };
@@ -24,7 +23,7 @@ pub async fn apply(
 ) -> Result<(), Failure> {
     match step {
         Step::ApplyRole(role) => aws.cluster.apply(&role.reference, role.manifest.clone()).await?,
-        Step::Create(new) => {
+        Step::Create { new, source } => {
             let created = match aws.lambda.create_function(new).await {
                 Ok(created) => created,
                 Err(fault) => {
@@ -35,7 +34,7 @@ pub async fn apply(
             status.common.arn = Some(created.arn);
             status.common.account_id = Some(aws.account.clone());
             status.common.region = Some(aws.region.clone());
-            status.deployed_object = deployed(new.tags.get(CODE_TAG), created.code_sha256);
+            status.deployed_object = deployed(source.as_ref(), created.code_sha256);
         }
         Step::Tag { arn, tags, .. } => aws.lambda.tag(arn, tags).await?,
         Step::Untag { arn, keys, .. } => {

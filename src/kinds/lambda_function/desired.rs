@@ -19,8 +19,8 @@ use super::{
     spec::{self, LambdaFunction, LambdaFunctionSpec, ManagedField},
 };
 
-/// Tag of a function whose code is an object in S3: the digest of bucket, key and version. AWS does not say where the
-/// code of a function came from.
+/// Tag of a function whose code is an object in S3: the digest of bucket, key and version, and that of the code. AWS does
+/// not say where the code of a function came from.
 pub const CODE_TAG: &str = "privatelink.dev/code";
 
 /// The function as it should be. An absent setting is left as AWS has it.
@@ -70,15 +70,13 @@ impl Desired {
 
     /// The call that makes the function.
     pub fn new_function(&self, role: &str) -> NewFunction {
-        let mut tags = self.tags.clone();
-        tags.extend(self.code.object_source().map(|source| (CODE_TAG.to_owned(), source.to_owned())));
         NewFunction {
             name: self.name.clone(),
             settings: Settings { role: Some(role.to_owned()), ..self.settings.clone() },
             architecture: self.architecture.clone(),
             code: self.code.source(),
             source_kms_key_arn: self.source_kms_key_arn.clone(),
-            tags,
+            tags: self.tags.clone(),
         }
     }
 }

@@ -115,7 +115,8 @@ fn create(subject: &Subject<LambdaFunction>, desired: &Desired, role: &str) -> P
     if existed && !subject.settled {
         return awaiting("the function was changed a moment ago, and AWS does not show it");
     }
-    Plan::Act(vec![Step::Create(Box::new(desired.new_function(role)))])
+    let source = desired.code.object_source().map(str::to_owned);
+    Plan::Act(vec![Step::Create { new: Box::new(desired.new_function(role)), source }])
 }
 
 fn converge(

@@ -50,7 +50,8 @@ pub fn summary(function: &Function) -> String {
     reasons.fold(line, |line, reason| format!("{line}: {reason}"))
 }
 
-/// There is no function. That we deleted it ourselves is kept, since it makes the absence certain.
+/// There is no function. That we deleted it ourselves is kept, since it makes the absence certain, and so is what was
+/// deployed, since AWS may only not show the function yet.
 fn forget(status: &mut LambdaFunctionStatus) {
     status.state = status.state.take().filter(|state| state == "Deleting");
     status.state_reason = None;
@@ -60,7 +61,6 @@ fn forget(status: &mut LambdaFunctionStatus) {
     status.revision_id = None;
     status.execution_role_arn = None;
     status.resolved_image_uri = None;
-    status.deployed_object = None;
     status.layers = Vec::new();
     status.vpc = None;
     aspects::report::forget(&mut status.aspects);

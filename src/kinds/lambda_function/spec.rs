@@ -343,7 +343,7 @@ pub struct VpcStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeployedObject {
-    /// Digest of bucket, key and version (or ETag), as the function's tag privatelink.dev/code has it.
+    /// Digest of bucket, key and version (or ETag), as the function's tag privatelink.dev/code has it too.
     #[schemars(length(max = 64))]
     pub source: String,
     /// The function's codeSha256 right after.

@@ -26,7 +26,12 @@ pub enum Step {
     /// Make or change the owned `InstanceRole`.
     ApplyRole(OwnedRole),
     /// Create the function.
-    Create(Box<NewFunction>),
+    Create {
+        /// The call.
+        new: Box<NewFunction>,
+        /// For an object in S3, the digest that tells it.
+        source: Option<String>,
+    },
     /// Set tags of the function, ownership tags among them.
     Tag {
         /// Name of the function.
@@ -48,7 +53,7 @@ pub enum Step {
     /// Change the function's configuration.
     Configure {
         /// The call.
-        change: ConfigurationChange,
+        change: Box<ConfigurationChange>,
         /// The environment variables that come, go or change.
         variables: BTreeSet<String>,
     },
@@ -56,7 +61,7 @@ pub enum Step {
     Deploy {
         /// The call.
         change: CodeChange,
-        /// For an object in S3, the digest that the tag `privatelink.dev/code` gets.
+        /// For an object in S3, the digest that tells it.
         source: Option<String>,
     },
     /// Delete the function.
@@ -79,7 +84,7 @@ impl kind::Step for Step {
     fn reason(&self) -> &'static str {
         match self {
             Self::ApplyRole(_) => "RoleApplied",
-            Self::Create(_) => "Created",
+            Self::Create { .. } => "Created",
             Self::Tag { .. } => "Tagged",
             Self::Untag { .. } => "Untagged",
             Self::Configure { .. } => "ConfigurationUpdated",
@@ -92,7 +97,7 @@ impl kind::Step for Step {
 
     fn settles_after(&self) -> Duration {
         match self {
-            Self::Create(_) | Self::Configure { .. } | Self::Deploy { .. } => BUSY,
+            Self::Create { .. } | Self::Configure { .. } | Self::Deploy { .. } => BUSY,
             _ => Duration::ZERO,
         }
     }
@@ -104,7 +109,7 @@ impl fmt::Display for Step {
             Self::ApplyRole(role) => {
                 write!(f, "apply InstanceRole {}/{}", role.reference.namespace, role.reference.name)
             }
-            Self::Create(new) => write!(f, "create function {} ({})", new.name, what(new)),
+            Self::Create { new, .. } => write!(f, "create function {} ({})", new.name, what(new)),
             Self::Tag { function, tags, .. } => write!(f, "tag function {function}: {}", list(tags.keys())),
             Self::Untag { function, keys, .. } => write!(f, "remove tags of function {function}: {}", list(keys)),
             Self::Configure { change, variables } => {
@@ -190,7 +195,7 @@ fn fields(change: &Settings, variables: &BTreeSet<String>) -> String {
 pub fn record(step: &Step, status: &mut LambdaFunctionStatus) {
     match step {
         Step::ApplyRole(role) => status.owned_role = Some(role.reference.name.clone()),
-        Step::Create(new) => {
+        Step::Create { new, .. } => {
             status.function_name = Some(new.name.clone());
             status.state = Some("Pending".to_owned());
             manage_tags(status, &new.tags);

@@ -52,9 +52,9 @@ pub fn choose(vpc: &Vpc, candidates: &Candidates) -> Result<VpcConfig, Failure> 
     }
     let subnets = matching(SUBNETS, &vpc.subnets, None, &candidates.subnets)?;
     let vpcs: BTreeSet<&str> = subnets.iter().map(|subnet| subnet.vpc_id.as_str()).collect();
-    let [id] = Vec::from_iter(vpcs.iter().copied())[..] else {
-        let vpcs = Vec::from_iter(vpcs).join(", ");
-        let message = format!("the terms select subnets of {vpcs}; all must be of one VPC");
+    let vpcs: Vec<&str> = vpcs.into_iter().collect();
+    let [id] = vpcs[..] else {
+        let message = format!("the terms select subnets of {}; all must be of one VPC", vpcs.join(", "));
         return Err(Failure::terminal("AmbiguousVpc", message).at(SUBNETS));
     };
     let security_groups = match plain_ids(&vpc.security_groups) {

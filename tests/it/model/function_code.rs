@@ -11,7 +11,7 @@ use privatelink_operator::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::model::lambda::code_sha256;
+use crate::support::model::{lambda::code_sha256, replica::Lag};
 
 use super::{
     function_fixture::{FUNCTION, begin, model, put},
@@ -139,6 +139,17 @@ async fn the_latest_version_in_s3_is_followed_within_the_hour() {
         assert_eq!(run.function().code_sha256, code_sha256(TWO));
         assert_eq!(converged(&mut run).await, [""; 0]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_from_s3_is_deployed_once_though_aws_shows_it_late() {
+    let model = model().await;
+    model.put_object("code", "a/function.zip", Some("v1"), ONE);
+    model.state().timing.lag = Lag::time(Duration::from_secs(3));
+    let mut run = begin(model, &in_s3(Some("v1")));
+    let mark = run.mark();
+    run.expect(Outcome::Converged).await;
+    assert_eq!(run.aws_writes_since(mark), ["CreateFunction", "TagResource"]);
 }
 
 #[tokio::test(start_paused = true)]

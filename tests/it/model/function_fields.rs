@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ConfigMap;
 use privatelink_operator::{
     cloud::{
-        lambda::{Function, ImageConfig, LoggingConfig},
+        lambda::{FileSystemConfig, Function, ImageConfig, LoggingConfig},
         sensitive::Sensitive,
     },
     engine::reconcile::Outcome,
@@ -240,7 +240,7 @@ fields! {
             let systems = f.settings.file_systems.iter().flatten();
             systems.map(|system| json!([system.arn, system.local_mount_path])).collect()
         },
-        drift: |f| f.settings.file_systems.as_mut().unwrap().push(Default::default()),
+        drift: |f| f.settings.file_systems.as_mut().unwrap().push(FileSystemConfig::default()),
     }
     image_config: {
         at: "/imageConfig",

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use privatelink_operator::{
     cloud::{
         World,
@@ -18,6 +19,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::support::model::{Model, REGION, drift::Drift, replica::Lag};
+
+use super::function_fixture::put;
 
 /// Namespace of all test objects.
 pub const NAMESPACE: &str = "team";
@@ -49,6 +52,10 @@ pub struct Case {
 pub enum Given {
     /// A role named `given` that Lambda can assume.
     ExecutionRole,
+    /// An object `function.zip` in the bucket `code`, with the versions `v1` and `v2`.
+    ObjectInS3,
+    /// A `ConfigMap` and a Secret, both named `given`.
+    Data,
 }
 
 /// Makes what is given.
@@ -68,6 +75,16 @@ pub async fn give(model: &Model, given: Given) {
             };
             model.create_role(&role).await.unwrap();
             sleep(Duration::from_mins(1)).await;
+        }
+        Given::ObjectInS3 => {
+            for version in ["v1", "v2"] {
+                model.put_object("code", "function.zip", Some(version), format!("PK {version}").as_bytes());
+            }
+        }
+        Given::Data => {
+            let (text, encoded) = (json!({ "LEVEL": "info" }), json!({ "TOKEN": "c2VjcmV0" }));
+            put::<ConfigMap>(model, "given", json!({ "data": text }));
+            put::<Secret>(model, "given", json!({ "data": encoded }));
         }
     }
 }

@@ -35,13 +35,13 @@ macro_rules! with_settings {
             .set_layers($settings.layers)
             .set_environment($settings.environment.map(wire::environment))
             .set_vpc_config($settings.vpc.map(wire::vpc))
-            .set_tracing_config($settings.tracing.map(wire::tracing))
+            .set_tracing_config($settings.tracing.as_deref().map(wire::tracing))
             .set_logging_config($settings.logging.map(wire::logging))
             .set_kms_key_arn($settings.kms_key_arn)
             .set_dead_letter_config($settings.dead_letter_target_arn.map(wire::dead_letter))
             .set_file_system_configs($settings.file_systems.map(wire::file_systems))
             .set_image_config($settings.image_config.map(wire::image_config))
-            .set_snap_start($settings.snap_start.map(wire::snap_start))
+            .set_snap_start($settings.snap_start.as_deref().map(wire::snap_start))
             .set_role($settings.role)
     };
 }

@@ -13,7 +13,7 @@ use super::super::{
     desired::{CODE_TAG, Desired},
     observe::Found,
     settings::{self, DEFAULT_ARCHITECTURE, differing_variables},
-    spec::{LambdaFunctionStatus, ManagedField},
+    spec::{DeployedObject, LambdaFunctionStatus, ManagedField},
     step::Step,
 };
 
@@ -68,11 +68,11 @@ fn configure(desired: &Desired, managed: &[ManagedField], role: &str, function: 
         change.environment = wanted.environment.or_else(|| observed.environment.clone());
     }
     Some(Step::Configure {
-        change: ConfigurationChange {
+        change: Box::new(ConfigurationChange {
             name: function.name.clone(),
             revision_id: function.revision_id.clone(),
             settings: change,
-        },
+        }),
         variables: variables.unwrap_or_default(),
     })
 }
@@ -102,27 +102,34 @@ fn deploy(desired: &Desired, status: &LambdaFunctionStatus, found: &Found) -> Op
     })
 }
 
-/// Where the code of an object in S3 was deployed, the status has the digest that it then had, so that another code is
-/// noticed. Without a status there is the tag.
+/// That an object in S3 was deployed, and what digest the code then had, is told by the status or, when that was lost, by
+/// the tag.
 fn is_deployed(code: &Code, status: &LambdaFunctionStatus, found: &Found) -> bool {
     let function = &found.function;
-    match (code, &status.deployed_object) {
-        (Code::Package(package), _) => package.sha256 == function.code_sha256,
-        (Code::Image(uri), _) => function.image_uri.as_ref() == Some(uri),
-        (Code::Object(object), Some(deployed)) => {
-            deployed.source == object.source && deployed.code_sha256 == function.code_sha256
+    match code {
+        Code::Package(package) => package.sha256 == function.code_sha256,
+        Code::Image(uri) => function.image_uri.as_ref() == Some(uri),
+        Code::Object(object) => {
+            let deployed = DeployedObject { source: object.source.clone(), code_sha256: function.code_sha256.clone() };
+            found.tags.get(CODE_TAG) == Some(&code_tag(&deployed.source, function))
+                || status.deployed_object == Some(deployed)
         }
-        (Code::Object(object), None) => found.tags.get(CODE_TAG) == Some(&object.source),
     }
+}
+
+/// Both parts are in base64, which has no colon.
+fn code_tag(source: &str, function: &Function) -> String {
+    format!("{source}:{}", function.code_sha256)
 }
 
 fn tag_code(desired: &Desired, found: &Found) -> Option<Step> {
     let Function { name, arn, .. } = &found.function;
-    match (desired.code.object_source(), found.tags.get(CODE_TAG)) {
-        (Some(source), tag) if tag.map(String::as_str) != Some(source) => Some(Step::Tag {
+    let wanted = desired.code.object_source().map(|source| code_tag(source, &found.function));
+    match (wanted, found.tags.get(CODE_TAG)) {
+        (Some(wanted), tag) if tag != Some(&wanted) => Some(Step::Tag {
             function: name.clone(),
             arn: arn.clone(),
-            tags: Tags::from([(CODE_TAG.to_owned(), source.to_owned())]),
+            tags: Tags::from([(CODE_TAG.to_owned(), wanted)]),
         }),
         (None, Some(_)) => {
             Some(Step::Untag { function: name.clone(), arn: arn.clone(), keys: [CODE_TAG.to_owned()].into() })

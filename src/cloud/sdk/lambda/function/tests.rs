@@ -29,34 +29,30 @@ fn environment() -> Environment {
     Sensitive(BTreeMap::from([("PASSWORD".to_owned(), "hunter2".to_owned())]))
 }
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 /// What AWS has where the answer says nothing.
 fn settings() -> Settings {
     Settings {
-        description: text(""),
-        runtime: text("nodejs24.x"),
-        handler: text("index.handler"),
+        description: Some(String::new()),
+        runtime: Some("nodejs24.x".to_owned()),
+        handler: Some("index.handler".to_owned()),
         memory_size: Some(128),
         timeout_seconds: Some(3),
         ephemeral_storage_size: None,
         layers: Some(Vec::new()),
         environment: Some(environment()),
         vpc: Some(VpcConfig::default()),
-        tracing: text("PassThrough"),
+        tracing: Some("PassThrough".to_owned()),
         logging: Some(LoggingConfig {
             format: "Text".to_owned(),
             group: "/aws/lambda/f".to_owned(),
             ..Default::default()
         }),
-        kms_key_arn: text(""),
-        dead_letter_target_arn: text(""),
+        kms_key_arn: Some(String::new()),
+        dead_letter_target_arn: Some(String::new()),
         file_systems: Some(Vec::new()),
         image_config: Some(ImageConfig::default()),
-        snap_start: text("None"),
-        role: text("arn:r"),
+        snap_start: Some("None".to_owned()),
+        role: Some("arn:r".to_owned()),
     }
 }
 
@@ -65,10 +61,10 @@ fn one() -> Function {
         name: "f".to_owned(),
         arn: "arn:f".to_owned(),
         state: "Active".to_owned(),
-        state_reason: text("why"),
-        state_reason_code: text("Idle"),
-        last_update_status: text("InProgress"),
-        last_update_reason: text("because"),
+        state_reason: Some("why".to_owned()),
+        state_reason_code: Some("Idle".to_owned()),
+        last_update_status: Some("InProgress".to_owned()),
+        last_update_reason: Some("because".to_owned()),
         settings: settings(),
         architecture: "arm64".to_owned(),
         code_sha256: "sha".to_owned(),
@@ -95,9 +91,9 @@ fn every_setting() -> (Value, Settings) {
         "SnapStart": {"ApplyOn": "PublishedVersions"}, "Role": "arn:r2",
     });
     let settings = Settings {
-        description: text("d"),
-        runtime: text("python3.13"),
-        handler: text("a.b"),
+        description: Some("d".to_owned()),
+        runtime: Some("python3.13".to_owned()),
+        handler: Some("a.b".to_owned()),
         memory_size: Some(256),
         timeout_seconds: Some(9),
         ephemeral_storage_size: Some(1024),
@@ -108,23 +104,23 @@ fn every_setting() -> (Value, Settings) {
             security_groups: ["sg-1".to_owned()].into(),
             ipv6_allowed_for_dual_stack: true,
         }),
-        tracing: text("Active"),
+        tracing: Some("Active".to_owned()),
         logging: Some(LoggingConfig {
             format: "JSON".to_owned(),
-            application_level: text("WARN"),
-            system_level: text("DEBUG"),
+            application_level: Some("WARN".to_owned()),
+            system_level: Some("DEBUG".to_owned()),
             group: "/g".to_owned(),
         }),
-        kms_key_arn: text("arn:kms"),
-        dead_letter_target_arn: text("arn:sqs"),
+        kms_key_arn: Some("arn:kms".to_owned()),
+        dead_letter_target_arn: Some("arn:sqs".to_owned()),
         file_systems: Some(vec![FileSystemConfig { arn: "arn:fs".to_owned(), local_mount_path: "/mnt/a".to_owned() }]),
         image_config: Some(ImageConfig {
             entry_point: vec!["/e".to_owned()],
             command: vec!["c".to_owned()],
             working_directory: "/w".to_owned(),
         }),
-        snap_start: text("PublishedVersions"),
-        role: text("arn:r2"),
+        snap_start: Some("PublishedVersions".to_owned()),
+        role: Some("arn:r2".to_owned()),
     };
     (wire, settings)
 }
@@ -143,7 +139,7 @@ async fn every_setting_is_sent_and_read() {
     let (lambda, replay) = lambda([ok("{}"), ok(&answer.to_string())]);
     lambda.update_configuration(&change).await.unwrap();
     let made = lambda.create_function(&new).await.unwrap();
-    assert_eq!((made.settings, made.vpc_id), (settings, text("vpc-1")));
+    assert_eq!((made.settings, made.vpc_id), (settings, Some("vpc-1".to_owned())));
     let bodies: Vec<Value> = replay.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
     for (field, value) in wire.as_object().unwrap() {
         assert_eq!(&bodies[1][field], value, "{field}");
@@ -157,12 +153,12 @@ async fn every_setting_is_sent_and_read() {
 async fn what_is_to_go_is_sent_empty() {
     let (lambda, replay) = lambda([ok("{}")]);
     let settings = Settings {
-        description: text(""),
+        description: Some(String::new()),
         layers: Some(Vec::new()),
         environment: Some(Environment::default()),
         vpc: Some(VpcConfig::default()),
-        kms_key_arn: text(""),
-        dead_letter_target_arn: text(""),
+        kms_key_arn: Some(String::new()),
+        dead_letter_target_arn: Some(String::new()),
         file_systems: Some(Vec::new()),
         image_config: Some(ImageConfig::default()),
         ..Settings::default()
@@ -193,7 +189,7 @@ async fn what_aws_cannot_show_is_not_taken_for_empty() {
 
 #[tokio::test]
 async fn each_source_of_code() {
-    let s3 = CodeSource::S3 { bucket: "b".to_owned(), key: "k".to_owned(), version: text("v") };
+    let s3 = CodeSource::S3 { bucket: "b".to_owned(), key: "k".to_owned(), version: Some("v".to_owned()) };
     let image = CodeSource::Image("repo:tag".to_owned());
     for (code, package_type, wire) in [
         (s3, "Zip", json!({"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v"})),
@@ -220,7 +216,10 @@ async fn an_image_is_shown_by_tag_and_digest() {
     let (lambda, _) = lambda([ok(&json!({"Configuration": answer, "Code": code}).to_string())]);
     let function = lambda.function("f").await.unwrap().unwrap();
     assert_eq!(function.package_type, PackageType::Image);
-    assert_eq!((function.image_uri, function.resolved_image_uri), (text("repo:tag"), text("repo@sha256:1")));
+    assert_eq!(
+        (function.image_uri, function.resolved_image_uri),
+        (Some("repo:tag".to_owned()), Some("repo@sha256:1".to_owned()))
+    );
     assert_eq!(function.source_kms_key_arn, "arn:kms");
 }
 
@@ -267,13 +266,13 @@ fn new_function() -> NewFunction {
     NewFunction {
         name: "f".to_owned(),
         settings: Settings {
-            runtime: text("nodejs24.x"),
-            handler: text("index.handler"),
+            runtime: Some("nodejs24.x".to_owned()),
+            handler: Some("index.handler".to_owned()),
             environment: Some(environment()),
-            role: text("arn:r"),
+            role: Some("arn:r".to_owned()),
             ..Settings::default()
         },
-        architecture: text("arm64"),
+        architecture: Some("arm64".to_owned()),
         code: CodeSource::Zip(Sensitive(b"zip".to_vec())),
         tags: Tags::from([("k".to_owned(), "v".to_owned())]),
         ..NewFunction::default()

@@ -50,8 +50,8 @@ pub fn vpc(vpc: VpcConfig) -> types::VpcConfig {
         .build()
 }
 
-pub fn tracing(mode: String) -> TracingConfig {
-    TracingConfig::builder().mode(TracingMode::from(mode.as_str())).build()
+pub fn tracing(mode: &str) -> TracingConfig {
+    TracingConfig::builder().mode(TracingMode::from(mode)).build()
 }
 
 pub fn logging(logging: LoggingConfig) -> types::LoggingConfig {
@@ -84,8 +84,8 @@ pub fn image_config(config: ImageConfig) -> types::ImageConfig {
         .build()
 }
 
-pub fn snap_start(apply_on: String) -> SnapStart {
-    SnapStart::builder().apply_on(SnapStartApplyOn::from(apply_on.as_str())).build()
+pub fn snap_start(apply_on: &str) -> SnapStart {
+    SnapStart::builder().apply_on(SnapStartApplyOn::from(apply_on)).build()
 }
 
 /// The SDK has two types with the same fields for a function.
@@ -107,7 +107,7 @@ macro_rules! function {
                 environment,
                 vpc: Some(observed_vpc(from.vpc_config.as_ref())),
                 tracing: Some(text(
-                    from.tracing_config.and_then(|config| config.mode),
+                    from.tracing_config.and_then(|config| config.mode).as_ref(),
                     TracingMode::as_str,
                     "PassThrough",
                 )),
@@ -118,7 +118,11 @@ macro_rules! function {
                 ),
                 file_systems: Some(observed_file_systems(from.file_system_configs)),
                 image_config,
-                snap_start: Some(text(from.snap_start.and_then(|s| s.apply_on), SnapStartApplyOn::as_str, "None")),
+                snap_start: Some(text(
+                    from.snap_start.and_then(|s| s.apply_on).as_ref(),
+                    SnapStartApplyOn::as_str,
+                    "None",
+                )),
                 role: Some(from.role.unwrap_or_default()),
             },
             hidden: environment_hidden.or(image_config_hidden),
@@ -164,8 +168,8 @@ pub fn listed(mut from: FunctionConfiguration) -> Function {
     observed(from)
 }
 
-fn text<T>(word: Option<T>, as_str: fn(&T) -> &str, default: &str) -> String {
-    word.as_ref().map_or(default, as_str).to_owned()
+fn text<T>(word: Option<&T>, as_str: fn(&T) -> &str, default: &str) -> String {
+    word.map_or(default, as_str).to_owned()
 }
 
 /// The variables, or why AWS cannot show them.
