@@ -91,10 +91,7 @@ impl fmt::Display for Step {
 mod tests {
     use serde_json::json;
 
-    use super::{
-        super::{Observed, testing::Pass},
-        *,
-    };
+    use super::super::{Observed, testing::Pass};
 
     #[test]
     fn it_is_set_and_taken_back() {

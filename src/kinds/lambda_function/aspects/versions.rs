@@ -219,7 +219,9 @@ pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
     if let Some(after) = status.publishing_after.as_ref().and_then(|after| after.parse::<u64>().ok())
         && newest > after
     {
-        numbers.iter().filter(|number| **number > after).for_each(|number| publish(status, *number));
+        for number in numbers.iter().filter(|number| **number > after) {
+            publish(status, *number);
+        }
         status.publishing_after = None;
     }
     let is_known =
@@ -306,7 +308,7 @@ mod tests {
         Observed { versions: Some(ObservedVersions { list, newest }), ..Observed::default() }
     }
 
-    fn told(spec: Value, observed: Observed) -> Vec<String> {
+    fn told(spec: &Value, observed: Observed) -> Vec<String> {
         Pass::new(json!({ "versions": spec }), json!({ "publishedVersions": ["1", "2", "3"] }), observed).told()
     }
 
@@ -319,23 +321,23 @@ mod tests {
             (&[(1, "old"), (2, "sha")], vec![]),
             (&[(1, "sha"), (2, "old")], vec!["publish a version of function f"]),
         ] {
-            assert_eq!(told(json!({}), ready(published)), expected, "{published:?}");
+            assert_eq!(told(&json!({}), ready(published)), expected, "{published:?}");
         }
         let mut other = ready(&[(1, "sha")]);
         let mut settings = Settings { memory_size: Some(1), ..Settings::default() };
         other.versions.as_mut().unwrap().list.latest.settings = settings.clone();
-        assert_eq!(told(json!({}), other.clone()).len(), 1, "the configuration differs");
+        assert_eq!(told(&json!({}), other.clone()).len(), 1, "the configuration differs");
         settings.memory_size = None;
         settings.description = Some("d".to_owned());
         other.versions.as_mut().unwrap().list.latest.settings = settings;
-        assert_eq!(told(json!({}), other), [""; 0], "a version has a description of its own");
+        assert_eq!(told(&json!({}), other), [""; 0], "a version has a description of its own");
     }
 
     #[test]
     fn a_list_that_lags_behind_publishes_nothing() {
         let mut lagging = observed(&[(1, "old")], Readiness::Ready);
         lagging.versions.as_mut().unwrap().list.latest.code_sha256 = "old".to_owned();
-        let told = told(json!({}), lagging);
+        let told = told(&json!({}), lagging);
         assert_eq!(told, ["AwaitingConsistency: the list of versions of function f does not show its code yet"]);
     }
 
@@ -351,7 +353,7 @@ mod tests {
                  that another is published): why",
             ),
         ] {
-            assert_eq!(told(json!({}), observed(&[(1, "sha")], newest)), [expected]);
+            assert_eq!(told(&json!({}), observed(&[(1, "sha")], newest)), [expected]);
         }
         let spec = json!({ "aliases": [{ "name": "live", "version": "latest-published" }] });
         let none = Pass::new(spec, json!({}), observed(&[], Readiness::Ready)).told();
@@ -366,12 +368,12 @@ mod tests {
         let published = [(1, "a"), (2, "b"), (3, "c"), (4, "theirs"), (5, "sha")];
         let mut observed = observed(&published, Readiness::Ready);
         let both = ["delete version 2 of function f", "delete version 1 of function f"];
-        assert_eq!(told(json!({ "keep": 1 }), observed.clone()), both);
-        assert_eq!(told(json!({ "keep": 2 }), observed.clone()), both[1..]);
-        assert_eq!(told(json!({}), observed.clone()), [""; 0]);
+        assert_eq!(told(&json!({ "keep": 1 }), observed.clone()), both);
+        assert_eq!(told(&json!({ "keep": 2 }), observed.clone()), both[1..]);
+        assert_eq!(told(&json!({}), observed.clone()), [""; 0]);
         observed.aliases =
             vec![Alias { version: "1".to_owned(), weights: [("2".to_owned(), 0.1)].into(), ..Alias::default() }];
-        assert_eq!(told(json!({ "keep": 1 }), observed), [""; 0]);
+        assert_eq!(told(&json!({ "keep": 1 }), observed), [""; 0]);
     }
 
     #[test]

@@ -128,17 +128,21 @@ impl State {
                 policies.retain(|qualifier, _| qualifier.is_none());
             }
             AspectDrift::DescribeAliases => {
-                aliases.values_mut().for_each(|alias| alias.description = "changed".to_owned());
+                for alias in aliases.values_mut() {
+                    "changed".clone_into(&mut alias.description);
+                }
             }
             AspectDrift::MoveAliases => {
                 provisioned.clear();
-                aliases.values_mut().for_each(|alias| {
-                    alias.version = "$LATEST".to_owned();
+                for alias in aliases.values_mut() {
+                    "$LATEST".clone_into(&mut alias.version);
                     alias.weights.clear();
-                });
+                }
             }
             AspectDrift::ChangeProvisioned => {
-                provisioned.values_mut().for_each(|provisioned| provisioned.requested = 1);
+                for provisioned in provisioned.values_mut() {
+                    provisioned.requested = 1;
+                }
             }
             AspectDrift::DeleteUrl => aspects.urls.put(name, None, Lag::NONE),
             AspectDrift::OpenUrl | AspectDrift::ChangeCors | AspectDrift::ChangeInvokeMode => {
@@ -153,8 +157,9 @@ impl State {
             }
             AspectDrift::RemovePermissions => policies.clear(),
             AspectDrift::ChangePermissions => {
-                let statements = policies.values_mut().flatten();
-                statements.for_each(|statement| statement["Principal"] = json!({ "Service": "sns.amazonaws.com" }));
+                for statement in policies.values_mut().flatten() {
+                    statement["Principal"] = json!({ "Service": "sns.amazonaws.com" });
+                }
             }
             AspectDrift::ChangeEventInvoke => {
                 let config = EventInvokeConfig {
