@@ -1,6 +1,7 @@
 //! The model of AWS, and the kinds run through it.
 
 mod conformance;
+mod conformance_function;
 mod convergence;
 mod function_calls;
 mod function_code;
