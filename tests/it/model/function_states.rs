@@ -106,8 +106,10 @@ async fn another_revision_is_read_again_and_an_update_in_progress_waited_for() {
     for (function, refused_as) in [(Duration::ZERO, "Conflict"), (Duration::from_secs(5), "UpdateInProgress")] {
         let mut run = begin(model().await, &json!({ "memorySize": 128 }));
         run.expect(Outcome::Converged).await;
-        let timing = &mut run.model.state().timing;
-        (timing.lag, timing.function) = (Lag::time(Duration::from_secs(3)), function);
+        {
+            let timing = &mut run.model.state().timing;
+            (timing.lag, timing.function) = (Lag::time(Duration::from_secs(3)), function);
+        }
         let theirs = ConfigurationChange {
             name: FUNCTION.to_owned(),
             settings: Settings { timeout_seconds: Some(77), ..Settings::default() },
