@@ -238,6 +238,8 @@ pub struct NewFunction {
     pub source_kms_key_arn: Option<String>,
     /// Tags, set in the same call.
     pub tags: Tags,
+    /// The code signing configuration that the code has to satisfy.
+    pub code_signing_config_arn: Option<String>,
 }
 
 /// What UpdateFunctionConfiguration is called with.

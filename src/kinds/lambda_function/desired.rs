@@ -77,6 +77,7 @@ impl Desired {
             code: self.code.source(),
             source_kms_key_arn: self.source_kms_key_arn.clone(),
             tags: self.tags.clone(),
+            code_signing_config_arn: self.aspects.spec.code_signing_config_arn.clone(),
         }
     }
 }

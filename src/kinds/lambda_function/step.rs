@@ -200,6 +200,7 @@ pub fn record(step: &Step, status: &mut LambdaFunctionStatus) {
             status.state = Some("Pending".to_owned());
             manage_tags(status, &new.tags);
             manage(status, &new.settings, new.architecture.as_ref(), new.source_kms_key_arn.as_ref());
+            aspects::code_signing::record_creation(new, &mut status.aspects);
         }
         Step::Tag { tags, .. } => manage_tags(status, tags),
         Step::Configure { change, .. } => manage(status, &change.settings, None, None),

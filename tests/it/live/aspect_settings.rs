@@ -8,7 +8,7 @@ use crate::support::live::{Live, eventually};
 const ASPECTS: &str = "
   versions: { keep: 1 }
   aliases: [{ name: live, version: latest-published, description: in use }]
-  url: { authType: AWS_IAM, cors: { allowOrigins: [\"https://example.com\"] } }
+  url: { authType: NONE, cors: { allowOrigins: [\"https://example.com\"] } }
   permissions:
     - { statementId: s3-invoke, principal: s3.amazonaws.com, sourceArn: \"arn:aws:s3:::bucket\" }
     - { statementId: events, principal: events.amazonaws.com, qualifier: live }
@@ -19,6 +19,9 @@ const ASPECTS: &str = "
 
 const FIELDS: [&str; 7] =
     ["versions", "aliases", "url", "permissions", "eventInvoke", "reservedConcurrency", "recursiveLoop"];
+
+/// The statements that a URL without authentication needs.
+const PUBLIC: [&str; 2] = ["FunctionURLAllowPublicAccess", "FunctionURLInvokeAllowPublicAccess"];
 
 fn manifest() -> String {
     format!("{}{}", FUNCTION.trim_end(), ASPECTS)
@@ -50,7 +53,7 @@ async fn aspects_are_set_drift_and_are_taken_back() {
     live.request("LambdaFunction", "hello", "now").await;
     eventually(async || {
         let url = lambda.get_function_url_config().function_name(&name).send().await;
-        url.is_ok() && statements(&live, &name).await == ["foreign", "s3-invoke"]
+        url.is_ok() && statements(&live, &name).await == [PUBLIC[0], PUBLIC[1], "foreign", "s3-invoke"]
     })
     .await
     .expect("both are put right");

@@ -4,6 +4,7 @@ mod aspect_case;
 mod aspect_conformance;
 mod aspect_fields;
 mod conformance;
+mod conformance_function;
 mod convergence;
 mod function_calls;
 mod function_code;

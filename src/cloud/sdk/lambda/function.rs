@@ -100,6 +100,7 @@ impl Functions for SdkLambda {
             .code(wire::code(&new.code, new.source_kms_key_arn.as_deref()))
             .publish(false)
             .set_architectures(wire::architectures(new.architecture.as_deref()))
+            .set_code_signing_config_arn(new.code_signing_config_arn.clone())
             .set_tags(Some(new.tags.clone().into_iter().collect()));
         let answer = self.caller.run("CreateFunction", with_settings!(call, settings).send()).await?;
         Ok(Function { tags: Some(new.tags.clone()), ..wire::created(answer) })

@@ -4,7 +4,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::cloud::{fault::Fault, lambda::Lambda};
+use crate::cloud::{
+    fault::Fault,
+    lambda::{Lambda, NewFunction},
+};
 
 use super::{
     View, note,
@@ -24,6 +27,13 @@ pub struct Step {
 /// Whether it is given, or was applied.
 pub fn is_managed(spec: &AspectsSpec, status: &AspectsStatus) -> bool {
     spec.code_signing_config_arn.is_some() || status.applied_settings.contains(&Setting::CodeSigningConfig)
+}
+
+/// The call that makes the function sets it, so that the first code is checked as well.
+pub fn record_creation(new: &NewFunction, status: &mut AspectsStatus) {
+    if new.code_signing_config_arn.is_some() {
+        note(status, Setting::CodeSigningConfig, true);
+    }
 }
 
 /// What to do about it.

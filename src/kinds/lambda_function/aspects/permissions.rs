@@ -28,6 +28,9 @@ use super::{
 
 const INVOKE_FUNCTION: &str = "lambda:InvokeFunction";
 const INVOKE_FUNCTION_URL: &str = "lambda:InvokeFunctionUrl";
+/// Id of the statement that lets everybody invoke the function through its URL.
+const URL_INVOKE_STATEMENT: &str = "FunctionURLInvokeAllowPublicAccess";
+const INVOKED_VIA_URL: &str = "lambda:invokedviafunctionurl";
 
 /// One statement of the function's resource policy: it allows a principal an action.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -139,7 +142,7 @@ fn given(spec: &AspectsSpec) -> Vec<Permission> {
         });
         given.push(Permission {
             invoked_via_function_url: Some(true),
-            ..everybody("FunctionURLInvokeAllowPublicAccess", INVOKE_FUNCTION)
+            ..everybody(URL_INVOKE_STATEMENT, INVOKE_FUNCTION)
         });
     }
     given
@@ -159,7 +162,16 @@ impl Permission {
         statement["Effect"] == "Allow"
             && only(&statement["Action"]) == Some(self.action())
             && self.is_principal(&statement["Principal"])
-            && conditions(&statement["Condition"]) == Some(self.conditions())
+            && conditions(&statement["Condition"]).is_some_and(|kept| self.is_condition(kept))
+    }
+
+    /// LocalStack does not keep that only invocations through the URL are meant. A statement of ours that lacks it says
+    /// no more than any that somebody else may add, and that would be left alone.
+    fn is_condition(&self, mut kept: BTreeMap<String, String>) -> bool {
+        if self.statement_id == URL_INVOKE_STATEMENT {
+            kept.entry(INVOKED_VIA_URL.to_owned()).or_insert_with(|| true.to_string());
+        }
+        kept == self.conditions()
     }
 
     /// AWS keeps a service as `Service`, an account as its root user, and everybody as `*`.
@@ -179,7 +191,7 @@ impl Permission {
             ("aws:principalorgid", self.principal_org_id.clone()),
             ("lambda:eventsourcetoken", self.event_source_token.clone()),
             ("lambda:functionurlauthtype", self.function_url_auth_type.map(|auth| auth.as_str().to_owned())),
-            ("lambda:invokedviafunctionurl", via),
+            (INVOKED_VIA_URL, via),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)))
@@ -399,6 +411,9 @@ mod tests {
             let permission: Permission = serde_json::from_value(given.clone()).unwrap();
             assert_eq!(permission.is(&statement("s", &principal, &condition)), same, "{given} {principal} {condition}");
         }
+        let of_url = statement(URL_INVOKE_STATEMENT, &json!("*"), &none);
+        let public = serde_json::from_value(json!({ "url": { "authType": "NONE" } })).unwrap();
+        assert!(given(&public)[1].is(&of_url), "what LocalStack does not keep is not added again and again");
         let permission: Permission = serde_json::from_value(json!({ "statementId": "s", "principal": "*" })).unwrap();
         let mut deny = statement("s", &json!("*"), &none);
         deny["Effect"] = json!("Deny");

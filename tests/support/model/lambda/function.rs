@@ -362,6 +362,7 @@ impl Functions for Model {
             let answer = record.view(now).unwrap_or_default();
             let lag = s.timing.lag;
             s.lambda.functions.put(&new.name, Some(record), lag);
+            s.lambda.aspects.code_signing.put(&new.name, new.code_signing_config_arn.clone(), lag);
             Ok(answer)
         })
         .await

@@ -275,6 +275,7 @@ fn new_function() -> NewFunction {
         architecture: Some("arm64".to_owned()),
         code: CodeSource::Zip(Sensitive(b"zip".to_vec())),
         tags: Tags::from([("k".to_owned(), "v".to_owned())]),
+        code_signing_config_arn: Some("arn:csc".to_owned()),
         ..NewFunction::default()
     }
 }
@@ -289,6 +290,7 @@ async fn a_create() {
             "FunctionName": "f", "PackageType": "Zip", "Publish": false, "Runtime": "nodejs24.x",
             "Handler": "index.handler", "Architectures": ["arm64"], "Role": "arn:r",
             "Code": {"ZipFile": "emlw"}, "Environment": {"Variables": {"PASSWORD": "hunter2"}}, "Tags": {"k": "v"},
+            "CodeSigningConfigArn": "arn:csc",
         })
     );
 }
