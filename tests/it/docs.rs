@@ -37,10 +37,18 @@ const OTHER_WORDS: &[&str] = &[
     "Deactivated",
     "Failed",
     "InProgress",
+    "Pending",
+    "Enabled",
+    "Disabled",
+    "Deleting",
     // Values of settings.
     "None",
     "PassThrough",
     "Text",
+    "Auto",
+    "FunctionUpdate",
+    "Manual",
+    "Terminate",
     // Kinds, and the grammar of policies.
     "InstanceRole",
     "LambdaFunction",
@@ -52,6 +60,8 @@ const OTHER_WORDS: &[&str] = &[
     "Service",
     "Statement",
     "Version",
+    "Condition",
+    "Sid",
 ];
 
 /// Where words are AWS's operations, metrics, schemas or the grammar of policies. Nothing there may stop a pass.

@@ -219,6 +219,8 @@ pub struct Function {
     pub revision_id: String,
     /// All tags; `None` where the call does not show them (ListFunctions).
     pub tags: Option<Tags>,
+    /// Concurrent executions that are kept for the function; only GetFunction shows them.
+    pub reserved_concurrency: Option<i32>,
 }
 
 /// What CreateFunction is called with.
@@ -236,6 +238,8 @@ pub struct NewFunction {
     pub source_kms_key_arn: Option<String>,
     /// Tags, set in the same call.
     pub tags: Tags,
+    /// The code signing configuration that the code has to satisfy.
+    pub code_signing_config_arn: Option<String>,
 }
 
 /// What UpdateFunctionConfiguration is called with.

@@ -55,6 +55,7 @@ pub async fn apply(
             aws.lambda.delete_function(function).await.map_err(|fault| explain(fault, None))?;
         }
         Step::DeleteRole { role, uid } => aws.cluster.delete(role, uid).await?,
+        Step::Aspect(step) => step.apply(aws.lambda.as_ref(), &mut status.aspects).await?,
     }
     Ok(())
 }

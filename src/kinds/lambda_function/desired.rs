@@ -10,6 +10,7 @@ use crate::{
 };
 
 use super::{
+    aspects,
     code::Code,
     names,
     resolve::Resolved,
@@ -39,6 +40,8 @@ pub struct Desired {
     pub role: Role,
     /// The spec's tags and the ownership tags.
     pub tags: Tags,
+    /// What it has beside code and configuration.
+    pub aspects: aspects::Desired,
 }
 
 /// The execution role of a function.
@@ -74,6 +77,7 @@ impl Desired {
             code: self.code.source(),
             source_kms_key_arn: self.source_kms_key_arn.clone(),
             tags: self.tags.clone(),
+            code_signing_config_arn: self.aspects.spec.code_signing_config_arn.clone(),
         }
     }
 }
@@ -91,6 +95,7 @@ pub fn desired(
     let mut tags = spec.common.tags.clone().unwrap_or_default();
     tags.extend(owner.tags());
     let field = resolved.code.field();
+    let aspects = aspects::Desired::new(&spec.aspects, &tags);
     Ok(Desired {
         settings: settings(spec, &name, &mut resolved),
         architecture: spec.architecture.map(|architecture| architecture.as_str().to_owned()),
@@ -99,6 +104,7 @@ pub fn desired(
         code: resolved.code.code().map_err(|e| Failure::terminal("InvalidCode", e.to_string()).at(field))?,
         tags,
         name,
+        aspects,
     })
 }
 

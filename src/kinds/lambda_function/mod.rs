@@ -1,6 +1,7 @@
 //! `LambdaFunction`: one function whole, with its code, configuration and execution role.
 
 mod apply;
+pub mod aspects;
 mod assume;
 mod code;
 mod data;
@@ -118,12 +119,11 @@ impl Kind for LambdaFunction {
     }
 
     fn fingerprint(desired: &Desired, observed: &Observed) -> u64 {
-        let digest = |found: &observe::Found| sweep::digest(&found.function, desired.settings.vpc.as_ref());
-        observed.found.as_ref().map(digest).unwrap_or_default()
+        sweep::fingerprint(desired, observed)
     }
 
     fn needs_recheck(desired: &Desired) -> bool {
-        desired.code.follows_latest()
+        desired.code.follows_latest() || desired.aspects.needs_recheck()
     }
 
     async fn sweep(world: &World, objects: &[Arc<Self>]) -> Result<HashMap<String, u64>, Failure> {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    names,
+    aspects, names,
     role::{self, ObservedRole, RoleOwner},
     spec::LambdaFunction,
 };
@@ -22,6 +22,8 @@ pub struct Observed {
     pub found: Option<Found>,
     /// The `InstanceRole` of the name that `executionRole.create` uses, whosever it is.
     pub role: Option<ObservedRole>,
+    /// The function's aspects, if nothing is under way with it; while deleting, what has to go before it.
+    pub aspects: Option<aspects::Observed>,
 }
 
 /// A function that may be worked on.
@@ -55,7 +57,29 @@ pub async fn observe(aws: &Aws, subject: &Subject<LambdaFunction>) -> Result<Opt
             None => None,
         }
     };
-    Ok((found.is_some() || role.is_some()).then_some(Observed { found, role }))
+    let aspects = observe_aspects(aws, subject, found.as_ref()).await?;
+    Ok((found.is_some() || role.is_some() || aspects.is_some()).then_some(Observed { found, role, aspects }))
+}
+
+async fn observe_aspects(
+    aws: &Aws,
+    subject: &Subject<LambdaFunction>,
+    found: Option<&Found>,
+) -> Result<Option<aspects::Observed>, Failure> {
+    if subject.deleting {
+        let left = aspects::observe::observe_deletion(aws, subject, &function_name(subject), found.is_some()).await?;
+        return Ok((found.is_some() || !left.event_sources.is_empty()).then_some(left));
+    }
+    match found.filter(|found| found.ours && is_at_rest(&found.function)) {
+        Some(found) => aspects::observe::observe(aws, subject, &found.function).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Whether nothing is under way with the function, so that a look at its aspects is not in vain.
+fn is_at_rest(function: &Function) -> bool {
+    matches!(function.state.as_str(), "Active" | "Inactive" | "ActiveNonInvocable")
+        && function.last_update_status.as_deref() != Some("InProgress")
 }
 
 /// Whether nothing can be done before the function's own role has an ARN, because no creation was ever begun.

@@ -16,8 +16,9 @@ use crate::{
 };
 
 use super::{
+    aspects,
     desired::{Desired, Role},
-    observe::{Found, Observed},
+    observe::{Found, Observed, function_name},
     role::{ObservedRole, OwnedRole, RoleOwner},
     spec::LambdaFunction,
     step::Step,
@@ -40,13 +41,19 @@ pub fn plan(subject: &Subject<LambdaFunction>, desired: &Desired, observed: Opti
     };
     match observed.and_then(|observed| observed.found.as_ref()) {
         None => create(subject, desired, role_arn),
-        Some(found) => converge(subject, desired, role_arn, found, role),
+        Some(found) => {
+            let aspects = observed.and_then(|observed| observed.aspects.as_ref());
+            converge(subject, desired, role_arn, found, role, aspects)
+        }
     }
 }
 
 /// Decides what to do while the object is being deleted. Lambda can need the role for as long as the function is there,
 /// so the function's own role goes with the object, after it.
 pub fn plan_delete(subject: &Subject<LambdaFunction>, observed: Option<&Observed>) -> Plan<Step> {
+    if let Some(plan) = aspects_before_deletion(subject, observed) {
+        return plan;
+    }
     match observed.and_then(|observed| observed.found.as_ref()) {
         Some(found) if found.function.state == "Deleting" => states::deleting(&found.function),
         Some(found) => Plan::Act(vec![Step::Delete { function: found.function.name.clone() }]),
@@ -57,6 +64,26 @@ pub fn plan_delete(subject: &Subject<LambdaFunction>, observed: Option<&Observed
             }
             Plan::Converged
         }
+    }
+}
+
+/// Event source mappings go before the function, and those that it left behind go as well.
+fn aspects_before_deletion(subject: &Subject<LambdaFunction>, observed: Option<&Observed>) -> Option<Plan<Step>> {
+    let nothing = aspects::Observed { settled: subject.settled, ..aspects::Observed::default() };
+    let observed = observed.and_then(|observed| observed.aspects.as_ref()).unwrap_or(&nothing);
+    let desired = aspects::Desired::default();
+    let function = function_name(subject);
+    let view = aspects::View { function: &function, desired: &desired, status: &subject.status.aspects, observed };
+    aspects::plan::plan_delete(&view).map(of_aspects)
+}
+
+/// A plan for aspects as one of the kind.
+fn of_aspects(plan: Plan<aspects::Step>) -> Plan<Step> {
+    match plan {
+        Plan::Converged => Plan::Converged,
+        Plan::Act(steps) => Plan::Act(steps.into_iter().map(Step::Aspect).collect()),
+        Plan::Wait { reason, message, after } => Plan::Wait { reason, message, after },
+        Plan::Refuse { reason, message } => Plan::Refuse { reason, message },
     }
 }
 
@@ -98,6 +125,7 @@ fn converge(
     role_arn: &str,
     found: &Found,
     role: Option<&ObservedRole>,
+    aspects: Option<&aspects::Observed>,
 ) -> Plan<Step> {
     let function = &found.function;
     if let Some(wait) = states::in_transition(function) {
@@ -110,6 +138,13 @@ fn converge(
     if !tags.is_empty() {
         return Plan::Act(tags);
     }
+    let status = &subject.status.aspects;
+    let aspects =
+        aspects.map(|observed| aspects::View { function: &function.name, desired: &desired.aspects, status, observed });
+    let first = aspects.as_ref().map(aspects::plan::plan_before_code).unwrap_or_default();
+    if !first.is_empty() {
+        return of_aspects(Plan::Act(first));
+    }
     let update = update(desired, &subject.status, role_arn, found);
     let converged_before = subject.status.common.owner_uid.as_deref() == Some(subject.uid.as_str());
     if function.state == "Failed" && !converged_before {
@@ -120,6 +155,10 @@ fn converge(
     }
     if let Some(trouble) = states::unusable(function) {
         return trouble;
+    }
+    let aspects = aspects.map(|view| aspects::plan::plan(&view, &function.code_sha256, &function.revision_id));
+    if let Some(plan) = aspects.filter(|plan| *plan != Plan::Converged) {
+        return of_aspects(plan);
     }
     match role {
         Some(role) if is_left_over(desired, role) => {

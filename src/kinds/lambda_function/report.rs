@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::cloud::{Aws, lambda::Function, ownership::UID};
 
 use super::{
+    aspects,
     desired::{Desired, Role},
     observe::{Found, Observed},
     plan,
@@ -35,6 +36,11 @@ pub fn report(aws: &Aws, desired: Option<&Desired>, observed: Option<&Observed>,
         Role::Owned(_) => role.and_then(|role| role.arn.as_deref()),
     };
     settle(desired, role_arn, found, status);
+    if let Some(observed) = observed.and_then(|observed| observed.aspects.as_ref()) {
+        let function = &found.function.name;
+        let view = aspects::View { function, desired: &desired.aspects, status: &status.aspects, observed };
+        status.aspects = aspects::report::report(&view);
+    }
 }
 
 /// One line about a function at rest.
@@ -57,6 +63,7 @@ fn forget(status: &mut LambdaFunctionStatus) {
     status.resolved_image_uri = None;
     status.layers = Vec::new();
     status.vpc = None;
+    aspects::report::forget(&mut status.aspects);
 }
 
 fn facts(aws: &Aws, found: &Found, status: &mut LambdaFunctionStatus) {

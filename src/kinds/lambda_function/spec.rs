@@ -22,6 +22,8 @@ pub use self::{
     },
 };
 
+use super::aspects::spec::{AspectsSpec, AspectsStatus};
+
 /// What the names of ConfigMaps, Secrets and our own kinds look like.
 const OBJECT_NAME_PATTERN: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 /// What the ARN of a KMS key looks like.
@@ -184,6 +186,10 @@ pub struct LambdaFunctionSpec {
 
     /// The role that the function runs with: exactly one of arn, instanceRoleRef and create.
     pub execution_role: ExecutionRole,
+
+    /// What the function has beside its code and configuration.
+    #[serde(flatten)]
+    pub aspects: AspectsSpec,
 }
 
 /// An object in the same namespace.
@@ -309,6 +315,10 @@ pub struct LambdaFunctionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub managed_fields: Vec<ManagedField>,
+
+    /// What is known of the function's aspects.
+    #[serde(flatten)]
+    pub aspects: AspectsStatus,
 }
 
 /// The VPC that a function reaches.

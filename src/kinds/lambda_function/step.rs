@@ -11,6 +11,7 @@ use crate::{
 };
 
 use super::{
+    aspects,
     role::OwnedRole,
     settings,
     spec::{LambdaFunctionStatus, ManagedField},
@@ -75,6 +76,8 @@ pub enum Step {
         /// Its uid.
         uid: String,
     },
+    /// Change what the function has beside code and configuration.
+    Aspect(aspects::Step),
 }
 
 impl kind::Step for Step {
@@ -88,6 +91,7 @@ impl kind::Step for Step {
             Self::Deploy { .. } => "CodeUpdated",
             Self::Delete { .. } => "Deleted",
             Self::DeleteRole { .. } => "RoleDeleted",
+            Self::Aspect(step) => step.reason(),
         }
     }
 
@@ -125,6 +129,7 @@ impl fmt::Display for Step {
             }
             Self::Delete { function } => write!(f, "delete function {function}"),
             Self::DeleteRole { role, .. } => write!(f, "delete InstanceRole {}/{}", role.namespace, role.name),
+            Self::Aspect(step) => step.fmt(f),
         }
     }
 }
@@ -195,6 +200,7 @@ pub fn record(step: &Step, status: &mut LambdaFunctionStatus) {
             status.state = Some("Pending".to_owned());
             manage_tags(status, &new.tags);
             manage(status, &new.settings, new.architecture.as_ref(), new.source_kms_key_arn.as_ref());
+            aspects::code_signing::record_creation(new, &mut status.aspects);
         }
         Step::Tag { tags, .. } => manage_tags(status, tags),
         Step::Configure { change, .. } => manage(status, &change.settings, None, None),
@@ -203,6 +209,7 @@ pub fn record(step: &Step, status: &mut LambdaFunctionStatus) {
             manage(status, &none, change.architecture.as_ref(), change.source_kms_key_arn.as_ref());
         }
         Step::Delete { .. } => status.state = Some("Deleting".to_owned()),
+        Step::Aspect(step) => step.record(&mut status.aspects),
         Step::Untag { .. } | Step::DeleteRole { .. } => {}
     }
 }

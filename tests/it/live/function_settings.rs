@@ -1,6 +1,7 @@
 //! Settings of a function against LocalStack: Secrets in the environment, the settings that it keeps, and the calls that
 //! it takes.
 
+use aws_sdk_lambda::types::{EphemeralStorage, TracingMode};
 use serde_json::{Value, json};
 
 use super::FUNCTION;
@@ -104,8 +105,8 @@ async fn settings_are_set_and_taken_back() {
     let object = live.ready("LambdaFunction", "hello").await;
     let function = live.aws.lambda.get_function_configuration().function_name(&name).send().await.unwrap();
     assert_eq!((function.description(), function.timeout()), (Some("hello"), Some(9)));
-    assert_eq!(function.ephemeral_storage().map(|storage| storage.size()), Some(1024));
-    assert_eq!(function.tracing_config().and_then(|c| c.mode()).map(|mode| mode.as_str()), Some("Active"));
+    assert_eq!(function.ephemeral_storage().map(EphemeralStorage::size), Some(1024));
+    assert_eq!(function.tracing_config().and_then(|config| config.mode()).map(TracingMode::as_str), Some("Active"));
     assert_eq!(function.vpc_config().map(|vpc| vpc.subnet_ids().len()), Some(2));
     assert_eq!(object["status"]["vpc"]["id"], json!(live.network.vpc));
     assert_eq!(object["status"]["vpc"]["securityGroups"], json!([live.network.group]));
@@ -118,7 +119,7 @@ async fn settings_are_set_and_taken_back() {
     let object = live.ready("LambdaFunction", "hello").await;
     let function = live.aws.lambda.get_function_configuration().function_name(&name).send().await.unwrap();
     assert_eq!((function.description().unwrap_or_default(), function.timeout()), ("", Some(3)));
-    assert_eq!(function.ephemeral_storage().map(|storage| storage.size()), Some(512));
+    assert_eq!(function.ephemeral_storage().map(EphemeralStorage::size), Some(512));
     assert_eq!(function.vpc_config().map_or(0, |vpc| vpc.subnet_ids().len()), 0);
     assert_eq!(object["status"]["vpc"], Value::Null);
     assert_eq!(object["status"]["managedFields"], json!(["env", "memorySize"]));

@@ -1,5 +1,7 @@
 //! The operator as a process against a real kube-apiserver and LocalStack.
 
+mod aspect_event_sources;
+mod aspect_settings;
 mod bad_input;
 mod crash;
 mod drift;

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::model::{
     drift::{self, Drift},
     ec2::Network,
+    lambda::drift::AspectDrift,
 };
 
 use super::harness::{Case, Given};
@@ -217,7 +218,7 @@ cases! {
         ],
         objects: &["function"],
         drifts: drift::FUNCTION,
-        unmanaged: &[Drift::AddTag],
+        unmanaged: &[Drift::AddTag, Drift::Aspect(AspectDrift::AddForeign), Drift::Aspect(AspectDrift::SetAll)],
         given: &[Given::ExecutionRole],
     };
 
@@ -271,6 +272,8 @@ cases! {
         unmanaged: &[Drift::AddTag, Drift::ChangeEnvironment, Drift::ChangeMemory],
         given: &[Given::ExecutionRole],
     };
+
+    function_with_all_aspects: LambdaFunction = crate::model::aspect_case::case();
 }
 
 fn role_case() -> Case {

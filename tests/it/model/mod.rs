@@ -1,6 +1,10 @@
 //! The model of AWS, and the kinds run through it.
 
+mod aspect_case;
+mod aspect_conformance;
+mod aspect_fields;
 mod conformance;
+mod conformance_function;
 mod convergence;
 mod endpoint_adoption;
 mod endpoint_calls;

@@ -14,7 +14,7 @@ use privatelink_operator::{
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::support::model::{Model, replica::Lag};
+use crate::support::model::{Model, drift::Drift, replica::Lag};
 
 use super::harness::{Case, NAME, NAMESPACE, Run, content_of, engine, identity};
 
@@ -151,8 +151,9 @@ pub async fn status_wiped<K: Kind<World = World>>(case: Case) {
         assert_eq!(run.model.holdings(), holdings);
         let facts = |status: &serde_json::Value| {
             let mut facts = status.clone();
-            // The number of the create attempt is not a fact: nothing but the status knows it.
-            facts.as_object_mut().unwrap().retain(|key, _| key != "conditions" && key != "createAttempt");
+            // Not facts: nothing but the status knows the number of the create attempt, and whose versions are.
+            let unknown = ["conditions", "createAttempt", "publishedVersions"];
+            facts.as_object_mut().unwrap().retain(|key, _| !unknown.contains(&key.as_str()));
             facts
         };
         assert_eq!(run.object().map(|object| facts(&object["status"])), status.as_ref().map(facts), "{}", run.story());
@@ -265,6 +266,27 @@ pub async fn drift<K: Kind<World = World>>(case: Case) {
         }
         if run.model.content() != content {
             assert!(run.sweep_wakes().await, "{drifts:?} is not seen by a sweep");
+        }
+        run.expect(Outcome::Converged).await;
+        run.assert_rests(&case, &content).await;
+    }
+}
+
+/// Each drift that no sweep sees, and seeded mixtures of them, is repaired by the recheck that is due in its time.
+pub async fn rechecked<K: Kind<World = World>>(case: Case, drifts: &[Drift]) {
+    let content = content_of::<K>(&case, |_| ()).await;
+    let singles = drifts.iter().map(|drift| vec![*drift]);
+    let mixtures = (0..20_usize).map(|seed| {
+        let pick = |n: usize| drifts[(seed * (7 + n) + seed / 5 + n * 3) % drifts.len()];
+        (0..2 + seed % 3).map(pick).collect()
+    });
+    for drifts in singles.chain(mixtures).collect::<Vec<_>>() {
+        eprintln!("{drifts:?}");
+        let mut run = Run::<K>::converged(&case, Lag::NONE).await;
+        let pass = run.engine.pass(NAMESPACE, NAME).await;
+        assert!(pass.requeue_after.is_some_and(|after| after <= Duration::from_hours(1)), "a recheck is due: {pass:?}");
+        for drift in &drifts {
+            run.model.drift(&run.uid, *drift);
         }
         run.expect(Outcome::Converged).await;
         run.assert_rests(&case, &content).await;

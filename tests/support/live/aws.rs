@@ -7,6 +7,10 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::{FunctionCode, Runtime},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
@@ -76,6 +80,25 @@ impl Clients {
         let create = self.lambda.create_function().function_name(name).role(arn).code(code);
         create.runtime(Runtime::from("nodejs22.x")).handler("index.handler").send().await.unwrap();
         role
+    }
+
+    /// Makes a queue of this name; its ARN. The SDK for SQS would be built for this one call.
+    pub async fn make_queue(&self, name: &str) -> String {
+        let address = endpoint_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let body = format!("Action=CreateQueue&Version=2012-11-05&QueueName={name}");
+        let request = format!(
+            "POST / HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/sqs/aws4_request, \
+             SignedHeaders=host, Signature=unchecked\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len(),
+        );
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("<QueueUrl>"), "{answer}");
+        let account = self.sts.get_caller_identity().send().await.unwrap().account.unwrap();
+        format!("arn:aws:sqs:{REGION}:{account}:{name}")
     }
 
     /// Makes a role that Lambda may assume; returns its ARN.

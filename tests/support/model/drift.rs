@@ -14,7 +14,7 @@ use super::{
     Model, State,
     ec2::{EndpointRecord, Network},
     iam::RoleRecord,
-    lambda::code_sha256,
+    lambda::{code_sha256, drift::AspectDrift},
     replica::Lag,
 };
 
@@ -85,6 +85,8 @@ pub enum Drift {
     ChangeEnvironment,
     /// Other code is uploaded.
     ChangeCode,
+    /// Something happens to what a function has beside code and configuration.
+    Aspect(AspectDrift),
 }
 
 /// All that can happen to an endpoint.
@@ -255,7 +257,11 @@ impl State {
 
     fn drift_function(&mut self, name: &str, drift: Drift) {
         let Some(mut record) = self.lambda.functions.current(name).cloned() else { return };
+        if let Drift::Aspect(drift) = drift {
+            return self.drift_aspects(name, drift);
+        }
         if drift == Drift::DeleteFunction {
+            self.lambda.aspects.drop_all(name);
             return self.lambda.functions.put(name, None, Lag::NONE);
         }
         let function = &mut record.function;
@@ -355,6 +361,7 @@ impl Model {
         });
         let mut content: Vec<String> =
             endpoints.chain(associations).chain(roles).chain(profiles).chain(functions).collect();
+        content.extend(state.lambda.aspects.content());
         content.sort();
         content
     }

@@ -1,7 +1,7 @@
 //! The port [`Functions`]. Nothing here is logged: GetFunction answers with a presigned address of the code and with
 //! the environment's values.
 
-mod wire;
+pub mod wire;
 
 use std::collections::BTreeSet;
 
@@ -64,8 +64,11 @@ impl Functions for SdkLambda {
         };
         let tags = answer.tags.unwrap_or_default().into_iter().collect();
         let code = answer.code.unwrap_or_else(|| FunctionCodeLocation::builder().build());
+        let reserved_concurrency =
+            answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
         Ok(Some(Function {
             tags: Some(tags),
+            reserved_concurrency,
             image_uri: code.image_uri,
             resolved_image_uri: code.resolved_image_uri,
             source_kms_key_arn: code.source_kms_key_arn.unwrap_or_default(),
@@ -97,6 +100,7 @@ impl Functions for SdkLambda {
             .code(wire::code(&new.code, new.source_kms_key_arn.as_deref()))
             .publish(false)
             .set_architectures(wire::architectures(new.architecture.as_deref()))
+            .set_code_signing_config_arn(new.code_signing_config_arn.clone())
             .set_tags(Some(new.tags.clone().into_iter().collect()));
         let answer = self.caller.run("CreateFunction", with_settings!(call, settings).send()).await?;
         Ok(Function { tags: Some(new.tags.clone()), ..wire::created(answer) })

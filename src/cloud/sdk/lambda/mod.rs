@@ -1,6 +1,13 @@
 //! The port [`Lambda`](crate::cloud::lambda::Lambda) over aws-sdk-lambda.
 
+mod aliases;
+mod controls;
+mod event_sources;
 mod function;
+mod policies;
+
+mod urls;
+mod versions;
 
 use std::sync::Arc;
 
@@ -30,5 +37,19 @@ impl SdkLambda {
             uploads: Client::new(&call::uploads(config)),
             caller: Caller::new(Service::Lambda, observer),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::SdkLambda;
+    use crate::cloud::sdk::replay::{Answer, Replay};
+
+    /// The port over prepared answers.
+    pub fn lambda(answers: impl IntoIterator<Item = Answer>) -> (SdkLambda, Arc<Replay>) {
+        let replay = Replay::new(answers);
+        (SdkLambda::new(&replay.config(), replay.clone()), replay)
     }
 }

@@ -31,7 +31,7 @@ pub struct Code {
     /// namespace (chart value secretNamespaces).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalReference>,
-    /// A zip file in S3.
+    /// A zip file in S3. The operator's credentials need s3:GetObject on it: Lambda reads it with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3: Option<S3Object>,
     /// URI of a container image in Amazon ECR. With a digest (…@sha256:…) it is certain what runs: a tag that is

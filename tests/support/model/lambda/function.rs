@@ -15,7 +15,10 @@ use privatelink_operator::cloud::{
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::super::{ACCOUNT, Answer, Model, REGION, State, refuse, replica::Lag};
+use super::{
+    super::{ACCOUNT, Answer, Model, REGION, State, refuse, replica::Lag},
+    event_sources::is_mapping,
+};
 
 /// Environment variables in all: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const ENVIRONMENT_BYTES: usize = 4096;
@@ -48,7 +51,7 @@ pub struct FunctionRecord {
 
 impl FunctionRecord {
     /// What GetFunction shows.
-    fn view(&self, now: Instant) -> Option<Function> {
+    pub fn view(&self, now: Instant) -> Option<Function> {
         let mut function = self.function.clone();
         let done = if self.update_failure.is_some() { "Failed" } else { "Successful" };
         let (state, update, busy) = match self.phase {
@@ -79,7 +82,8 @@ impl FunctionRecord {
         matches!(self.phase, Phase::Deleting(_))
     }
 
-    fn busy(&self, now: Instant) -> bool {
+    /// Whether something is under way with it.
+    pub fn busy(&self, now: Instant) -> bool {
         let (Phase::Creating(until) | Phase::Updating(until) | Phase::Deleting(until)) = self.phase;
         now < until
     }
@@ -171,7 +175,8 @@ fn check_zip(zip: &[u8]) -> Answer<()> {
 }
 
 impl State {
-    fn function_target(&mut self, name: &str, now: Instant) -> Answer<FunctionRecord> {
+    /// A function that a write is about.
+    pub fn function_target(&mut self, name: &str, now: Instant) -> Answer<FunctionRecord> {
         match self.lambda.functions.target(name).filter(|record| record.view(now).is_some()) {
             Some(record) => Ok(record),
             None => refuse(
@@ -357,6 +362,7 @@ impl Functions for Model {
             let answer = record.view(now).unwrap_or_default();
             let lag = s.timing.lag;
             s.lambda.functions.put(&new.name, Some(record), lag);
+            s.lambda.aspects.code_signing.put(&new.name, new.code_signing_config_arn.clone(), lag);
             Ok(answer)
         })
         .await
@@ -402,6 +408,7 @@ impl Functions for Model {
                 record.phase = Phase::Deleting(now + s.timing.function_deleting);
                 let lag = s.timing.lag;
                 s.lambda.functions.put(name, Some(record), lag);
+                s.lambda.aspects.drop_all(name);
                 Ok(())
             })
             .await;
@@ -413,6 +420,9 @@ impl Functions for Model {
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Result<(), Fault> {
         self.lambda_call("TagResource", true, |s, now| {
+            if is_mapping(arn) {
+                return s.tag_mapping(arn, tags, now);
+            }
             s.change_function_tags(arn, now, |have| have.extend(tags.clone()))
         })
         .await

@@ -1,6 +1,14 @@
 //! AWS Lambda: <https://docs.aws.amazon.com/lambda/latest/api/>. One file models one subject.
 
+pub mod aliases;
+pub mod aspects;
+pub mod controls;
+pub mod drift;
+pub mod event_sources;
 pub mod function;
+pub mod policies;
+pub mod urls;
+pub mod versions;
 
 use privatelink_operator::cloud::{
     fault::{Fault, Service},
@@ -10,7 +18,10 @@ use tokio::time::Instant;
 
 use super::{Answer, Model, State, replica::Store};
 
-use self::function::{FunctionRecord, Reason};
+use self::{
+    aspects::Aspects,
+    function::{FunctionRecord, Reason},
+};
 
 pub use self::function::code_sha256;
 
@@ -23,15 +34,18 @@ pub struct LambdaState {
     pub failing_creations: Option<Reason>,
     /// Why updates from now on come to nothing.
     pub failing_updates: Option<Reason>,
+    /// What functions have beside code and configuration.
+    pub aspects: Aspects,
 }
 
 impl LambdaState {
-    /// Live functions with their tags.
+    /// Live functions and event source mappings with their tags.
     pub fn live(&self) -> Vec<(&'static str, String, Tags)> {
         self.functions
             .all()
             .filter(|(_, f)| !f.is_going())
             .map(|(name, f)| ("function", name.clone(), f.function.tags.clone().unwrap_or_default()))
+            .chain(self.aspects.live())
             .collect()
     }
 }

@@ -227,11 +227,12 @@ async fn an_image_is_shown_by_tag_and_digest() {
 async fn a_function() {
     let answer = json!({
         "Configuration": configuration(), "Tags": {"k": "v"}, "Code": {"Location": "https://presigned"},
+        "Concurrency": {"ReservedConcurrentExecutions": 0},
     });
     let (lambda, _) =
         lambda([ok(&answer.to_string()), lambda_error(404, "ResourceNotFoundException", "Function not found")]);
     let function = lambda.function("f").await.unwrap().unwrap();
-    assert_eq!(function, one());
+    assert_eq!(function, Function { reserved_concurrency: Some(0), ..one() });
     assert!(!format!("{function:?}").contains("hunter2"));
     assert_eq!(lambda.function("f").await, Ok(None));
 }
@@ -274,6 +275,7 @@ fn new_function() -> NewFunction {
         architecture: Some("arm64".to_owned()),
         code: CodeSource::Zip(Sensitive(b"zip".to_vec())),
         tags: Tags::from([("k".to_owned(), "v".to_owned())]),
+        code_signing_config_arn: Some("arn:csc".to_owned()),
         ..NewFunction::default()
     }
 }
@@ -288,6 +290,7 @@ async fn a_create() {
             "FunctionName": "f", "PackageType": "Zip", "Publish": false, "Runtime": "nodejs24.x",
             "Handler": "index.handler", "Architectures": ["arm64"], "Role": "arn:r",
             "Code": {"ZipFile": "emlw"}, "Environment": {"Variables": {"PASSWORD": "hunter2"}}, "Tags": {"k": "v"},
+            "CodeSigningConfigArn": "arn:csc",
         })
     );
 }

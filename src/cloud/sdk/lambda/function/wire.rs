@@ -149,6 +149,7 @@ macro_rules! function {
             vpc_id: from.vpc_config.and_then(|vpc| vpc.vpc_id).filter(|id| !id.is_empty()),
             revision_id: from.revision_id.unwrap_or_default(),
             tags: None,
+            reserved_concurrency: None,
         }
     }};
 }
