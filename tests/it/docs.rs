@@ -49,6 +49,9 @@ const OTHER_WORDS: &[&str] = &[
     "FunctionUpdate",
     "Manual",
     "Terminate",
+    // Ids of statements.
+    "FunctionURLAllowPublicAccess",
+    "FunctionURLInvokeAllowPublicAccess",
     // Kinds, and the grammar of policies.
     "InstanceRole",
     "LambdaFunction",
@@ -60,8 +63,6 @@ const OTHER_WORDS: &[&str] = &[
     "Service",
     "Statement",
     "Version",
-    "Condition",
-    "Sid",
 ];
 
 /// Where words are AWS's operations, metrics, schemas or the grammar of policies. Nothing there may stop a pass.
