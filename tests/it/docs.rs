@@ -37,10 +37,8 @@ const OTHER_WORDS: &[&str] = &[
     "Deactivated",
     "Failed",
     "InProgress",
-    "Pending",
     "Enabled",
     "Disabled",
-    "Deleting",
     // Values of settings.
     "None",
     "PassThrough",
