@@ -3,6 +3,8 @@
 mod bad_input;
 mod crash;
 mod drift;
+mod endpoint_peers;
+mod endpoint_types;
 mod lifecycle;
 mod ownership;
 mod references;

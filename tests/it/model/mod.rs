@@ -1,6 +1,7 @@
 //! The model of AWS, and the kinds run through it.
 
 mod conformance;
+mod conformance_endpoints;
 mod convergence;
 mod endpoint_adoption;
 mod endpoint_calls;
