@@ -7,6 +7,7 @@ mod endpoint_adoption;
 mod endpoint_calls;
 mod endpoint_diagnosis;
 mod endpoint_fields;
+mod endpoint_peers;
 mod endpoint_states;
 mod harness;
 mod scenarios;
