@@ -90,7 +90,7 @@ pub struct RunArgs {
     /// Patterns of managed policy ARNs that roles may have; absent allows all.
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
     allowed_managed_policies: Vec<String>,
-    /// Patterns of role ARNs that executionRole.arn may name; absent allows all.
+    /// Patterns of role ARNs that executionRole.arn may name; absent allows all, or none where another flag bounds roles.
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
     allowed_execution_roles: Vec<String>,
     /// Patterns of service principals that roles may trust; absent allows all.

@@ -55,6 +55,9 @@ pub struct ProfileAssociation {
     pub instance_id: String,
     /// ARN of the instance profile.
     pub profile_arn: String,
+    /// Unique id of the instance profile, `AIPA…`. One that was deleted and made again under the same ARN has
+    /// another, and associations with the old one give the instance no credentials.
+    pub profile_id: String,
     /// `associating`, `associated`, `disassociating` or `disassociated`.
     pub state: String,
 }

@@ -11,7 +11,8 @@ pub struct Guardrails {
     pub role_path_prefix: Option<String>,
     /// `--allowed-managed-policies`: patterns of policy ARNs that may be attached; empty allows all.
     pub allowed_managed_policies: Vec<String>,
-    /// `--allowed-execution-roles`: patterns of role ARNs that `executionRole.arn` may name; empty allows all.
+    /// `--allowed-execution-roles`: patterns of role ARNs that `executionRole.arn` may name; empty allows all,
+    /// or none where another limit bounds roles.
     pub allowed_execution_roles: Vec<String>,
     /// `--allowed-trust-services`: patterns of service principals that a role may trust; empty allows all.
     pub allowed_trust_services: Vec<String>,
@@ -20,6 +21,19 @@ pub struct Guardrails {
     /// `--require-allow-tag`: adopt and touch instances only where AWS carries the tag
     /// `privatelink.dev/allow` with the value `<cluster>/<namespace>`.
     pub require_allow_tag: bool,
+}
+
+impl Guardrails {
+    /// Whether a function may name this role by its ARN. Where anything bounds the roles that are made here, one that
+    /// was made elsewhere would be a way round that, so the administrator has to name it.
+    pub fn allows_execution_role(&self, arn: &str) -> bool {
+        let bounds_roles = self.permissions_boundary.is_some()
+            || self.role_path_prefix.is_some()
+            || !self.allowed_managed_policies.is_empty()
+            || !self.allowed_trust_services.is_empty();
+        let named = !self.allowed_execution_roles.is_empty();
+        if named { allows(&self.allowed_execution_roles, arn) } else { !bounds_roles }
+    }
 }
 
 /// The tag that `--require-allow-tag` asks for.

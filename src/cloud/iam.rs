@@ -66,6 +66,19 @@ pub struct InstanceProfile {
     pub tags: Tags,
 }
 
+/// What IAM tells of one role and its instance profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleReading {
+    /// The role.
+    pub role: Role,
+    /// ARNs of attached managed policies.
+    pub attached: BTreeSet<String>,
+    /// Inline policies, name to JSON document.
+    pub inline: BTreeMap<String, String>,
+    /// Its instance profile, if it has one.
+    pub profile: Option<InstanceProfile>,
+}
+
 /// A managed policy's name and ARN.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManagedPolicy {
@@ -88,15 +101,6 @@ pub struct RoleDetail {
     pub instance_profiles: Vec<InstanceProfile>,
 }
 
-/// Whose managed policies to list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PolicyScope {
-    /// Managed by AWS.
-    Aws,
-    /// Managed in this account.
-    Local,
-}
-
 /// The IAM calls in use. A list is complete or an error. Deleting or detaching what is gone already is success.
 #[async_trait]
 pub trait Iam: Send + Sync {
@@ -108,7 +112,8 @@ pub trait Iam: Send + Sync {
     async fn delete_role(&self, name: &str) -> Result<(), Fault>;
     /// UpdateAssumeRolePolicy.
     async fn update_trust(&self, role: &str, document: &str) -> Result<(), Fault>;
-    /// UpdateRole, which sets description and session duration together.
+    /// UpdateRole, which sets description and session duration together: one that is not sent goes back to its
+    /// default.
     async fn update_role(&self, role: &str, description: &str, max_session_seconds: i32) -> Result<(), Fault>;
     /// PutRolePermissionsBoundary.
     async fn put_boundary(&self, role: &str, policy_arn: &str) -> Result<(), Fault>;
@@ -130,8 +135,8 @@ pub trait Iam: Send + Sync {
     async fn put_inline_policy(&self, role: &str, policy: &str, document: &str) -> Result<(), Fault>;
     /// DeleteRolePolicy.
     async fn delete_inline_policy(&self, role: &str, policy: &str) -> Result<(), Fault>;
-    /// ListPolicies of a scope, all pages.
-    async fn managed_policies(&self, scope: PolicyScope) -> Result<Vec<ManagedPolicy>, Fault>;
+    /// ListPolicies, AWS's own and the account's, all pages.
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, Fault>;
     /// GetInstanceProfile; `None` for NoSuchEntity.
     async fn instance_profile(&self, name: &str) -> Result<Option<InstanceProfile>, Fault>;
     /// CreateInstanceProfile.
@@ -140,6 +145,8 @@ pub trait Iam: Send + Sync {
     async fn delete_instance_profile(&self, name: &str) -> Result<(), Fault>;
     /// TagInstanceProfile.
     async fn tag_instance_profile(&self, name: &str, tags: &Tags) -> Result<(), Fault>;
+    /// UntagInstanceProfile.
+    async fn untag_instance_profile(&self, name: &str, keys: &BTreeSet<String>) -> Result<(), Fault>;
     /// AddRoleToInstanceProfile.
     async fn add_role_to_profile(&self, profile: &str, role: &str) -> Result<(), Fault>;
     /// RemoveRoleFromInstanceProfile.
@@ -148,4 +155,8 @@ pub trait Iam: Send + Sync {
     async fn instance_profiles_for_role(&self, role: &str) -> Result<Vec<InstanceProfile>, Fault>;
     /// GetAccountAuthorizationDetails(Filter=Role), all pages.
     async fn role_details(&self) -> Result<Vec<RoleDetail>, Fault>;
+    /// ListRoles, all pages: with description and session duration, without permissions boundary and tags.
+    async fn roles(&self) -> Result<Vec<Role>, Fault>;
+    /// GetAccountSummary: what the account has, such as `Roles`, and how much it may have, such as `RolesQuota`.
+    async fn account_summary(&self) -> Result<BTreeMap<String, i64>, Fault>;
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::Mutex, time::Instant};
 
-use super::iam::{Iam, ManagedPolicy, PolicyScope};
+use super::iam::{Iam, ManagedPolicy};
 use crate::engine::failure::Failure;
 
 /// What names a managed policy in a spec: an ARN, or a name with or without its path.
@@ -46,8 +46,7 @@ impl ManagedPolicyNames {
         let mut last = self.last.lock().await;
         let known = last.as_ref().map(|reading| (reading.at.elapsed(), reading.index.arns(name).is_empty()));
         if must_read(known) {
-            let mut policies = self.iam.managed_policies(PolicyScope::Aws).await?;
-            policies.extend(self.iam.managed_policies(PolicyScope::Local).await?);
+            let policies = self.iam.managed_policies().await?;
             *last = Some(Reading { at: Instant::now(), index: Index::new(policies) });
         }
         last.as_ref().map_or_else(|| Index::default().arn(name), |reading| reading.index.arn(name))
@@ -88,7 +87,7 @@ impl Index {
             )),
             ref several => Err(Failure::terminal(
                 "AmbiguousManagedPolicy",
-                format!("several managed policies are named {name}; give the ARN: {}", several.join(", ")),
+                format!("several managed policies are named {name}; give the ARN: {}", listed(several)),
             )),
         }
     }
@@ -108,6 +107,12 @@ impl Index {
             .collect();
         if near.is_empty() { String::new() } else { format!("; there are {}", near.join(", ")) }
     }
+}
+
+/// ARNs with whose policies they are, which their texts tell only to those who know them well.
+fn listed(arns: &[&str]) -> String {
+    let whose = |arn: &str| if arn.contains(":iam::aws:") { "AWS's" } else { "the account's" };
+    arns.iter().map(|arn| format!("{arn} ({})", whose(arn))).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -154,7 +159,7 @@ mod tests {
                 "Twice",
                 "AmbiguousManagedPolicy",
                 "several managed policies are named Twice; give the ARN: \
-                 arn:aws:iam::123456789012:policy/team/Twice, arn:aws:iam::aws:policy/Twice",
+                 arn:aws:iam::123456789012:policy/team/Twice (the account's), arn:aws:iam::aws:policy/Twice (AWS's)",
             ),
         ] {
             assert_eq!(index().arn(name), Err(Failure::terminal(reason, message)));

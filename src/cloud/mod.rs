@@ -9,6 +9,7 @@ pub mod managed_policies;
 pub mod names;
 pub mod ownership;
 pub mod policy;
+pub mod recent;
 pub mod sdk;
 pub mod selectors;
 pub mod sensitive;
@@ -29,10 +30,11 @@ use self::{
     ec2::Ec2,
     fault::Fault,
     guardrails::{ALLOW_TAG, Guardrails},
-    iam::Iam,
+    iam::{Iam, RoleReading},
     lambda::Lambda,
     managed_policies::ManagedPolicyNames,
     ownership::{ClusterIdentity, Owner, Tags},
+    recent::Recent,
 };
 
 /// The ports of one account and region.
@@ -86,6 +88,8 @@ pub struct Aws {
     pub cluster: Arc<dyn Cluster>,
     /// ARNs of managed policies by their short names.
     pub managed_policies: Arc<ManagedPolicyNames>,
+    /// Roles that were seen in place a moment ago, by name.
+    pub recent_roles: Arc<Recent<RoleReading>>,
 }
 
 impl std::ops::Deref for Aws {
@@ -119,6 +123,7 @@ impl World {
         let connection = self.connect.connect(region).await?;
         Ok(Arc::new(Aws {
             managed_policies: Arc::new(ManagedPolicyNames::new(connection.iam.clone())),
+            recent_roles: Arc::default(),
             connection,
             identity: self.identity.clone(),
             guardrails: self.guardrails.clone(),

@@ -264,6 +264,18 @@ mod tests {
         }
         let resource = |case: &str| FULL.replace(r#""Resource":"*""#, &format!(r#""Resource":"arn:aws:s3:::{case}""#));
         assert!(!equivalent(&resource("a"), &resource("A")), "resources keep their case");
+        let condition = |value: &str| {
+            FULL.replace(
+                r#""Resource":"*""#,
+                &format!(r#""Resource":"*","Condition":{{"StringEquals":{{"aws:a":"{value}"}}}}"#),
+            )
+        };
+        assert!(!equivalent(&condition("x"), &condition("X")), "the values of conditions keep their case");
+        let principal = |aws: &str| FULL.replace(r#""Principal":"*""#, &format!(r#""Principal":{{"AWS":"{aws}"}}"#));
+        let role = principal("arn:aws:iam::123456789012:role/x");
+        assert!(!equivalent(&role, &principal("AROAEXAMPLE")), "the id of a deleted principal is not its ARN");
+        assert!(!equivalent(&role, &principal("123456789012")), "a role is not its account");
+        assert!(!equivalent(&principal("arn:aws:iam::123456789012:root"), &principal("210987654321")));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub enum Class {
     Terminal,
 }
 
+/// How many of several failures a message tells.
+const TOLD: usize = 5;
+
 /// A failed step of a pass. Holds no request id, time or count: the text ends in conditions and Events,
 /// and one that changes with each attempt would be a hot loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,14 @@ impl Failure {
         Self::new(Class::Reference, reason, message)
     }
 
+    /// Several as one, that of the class which is tried again soonest first; `None` of none.
+    pub fn all(mut failures: Vec<Self>) -> Option<Self> {
+        failures.sort_by_key(|failure| failure.class == Class::Terminal);
+        let messages: Vec<_> = failures.iter().take(TOLD).map(|failure| failure.message.as_str()).collect();
+        let message = messages.join("; ");
+        failures.into_iter().next().map(|first| Self { message, ..first })
+    }
+
     /// Puts the field at fault in front of the message.
     #[must_use]
     pub fn at(mut self, field: &str) -> Self {
@@ -66,3 +77,16 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_failures_are_one_that_is_tried_again_if_any_is() {
+        let failure = |class, reason: &str| Failure::new(class, reason, format!("{reason} it is"));
+        assert_eq!(Failure::all(Vec::new()), None);
+        let all = Failure::all(vec![failure(Class::Terminal, "No"), failure(Class::Dependency, "Later")]);
+        assert_eq!(all, Some(Failure::new(Class::Dependency, "Later", "Later it is; No it is")));
+    }
+}

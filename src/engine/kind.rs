@@ -40,6 +40,11 @@ pub enum Plan<S> {
 pub trait Step: Clone + fmt::Debug + fmt::Display + PartialEq + Send + Sync + 'static {
     /// CamelCase reason of the Event that reports it, such as `Created`.
     fn reason(&self) -> &'static str;
+
+    /// Whether this failure of the step says nothing about the steps after it, which are taken all the same.
+    fn fails_alone(&self, _failure: &Failure) -> bool {
+        false
+    }
 }
 
 /// The Kubernetes object behind a pass: identity from its metadata, facts from its status, and what the

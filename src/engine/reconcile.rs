@@ -292,13 +292,17 @@ impl<K: Kind> Engine<K> {
             }
             *confirmed = true;
         }
+        let mut failures = Vec::new();
         for step in steps {
             if started.elapsed() > self.settings.pass_deadline {
                 return Ok(Some(progressing("the pass took long; more steps follow")));
             }
-            self.take(cloud, live, subject, step).await?;
+            match self.take(cloud, live, subject, step).await {
+                Err(failure) if step.fails_alone(&failure) => failures.push(failure),
+                outcome => outcome?,
+            }
         }
-        Ok(None)
+        Failure::all(failures).map_or(Ok(None), Err)
     }
 
     /// Whether the object is still the one that the plan was made for.

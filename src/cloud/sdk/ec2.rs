@@ -391,10 +391,13 @@ fn instance(from: types::Instance) -> Instance {
 }
 
 fn profile_association(from: types::IamInstanceProfileAssociation) -> ProfileAssociation {
+    let (profile_arn, profile_id) =
+        from.iam_instance_profile.map(|profile| (profile.arn, profile.id)).unwrap_or_default();
     ProfileAssociation {
         id: from.association_id.unwrap_or_default(),
         instance_id: from.instance_id.unwrap_or_default(),
-        profile_arn: from.iam_instance_profile.and_then(|profile| profile.arn).unwrap_or_default(),
+        profile_arn: profile_arn.unwrap_or_default(),
+        profile_id: profile_id.unwrap_or_default(),
         state: from.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
     }
 }

@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_iam::{
     Client,
-    types::{self, EntityType, PolicyScopeType},
+    types::{self, EntityType, PolicyScopeType, SummaryKeyType},
 };
 use percent_encoding::percent_decode_str;
 
 use crate::cloud::{
     fault::{Fault, Service},
-    iam::{Iam, InstanceProfile, ManagedPolicy, NewRole, PolicyScope, Role, RoleDetail},
+    iam::{Iam, InstanceProfile, ManagedPolicy, NewRole, Role, RoleDetail},
     ownership::Tags,
 };
 
@@ -162,12 +162,8 @@ impl Iam for SdkIam {
         unless_gone(self.caller.run("DeleteRolePolicy", call.send()).await, GONE).map(drop)
     }
 
-    async fn managed_policies(&self, scope: PolicyScope) -> Result<Vec<ManagedPolicy>, Fault> {
-        let scope = match scope {
-            PolicyScope::Aws => PolicyScopeType::Aws,
-            PolicyScope::Local => PolicyScopeType::Local,
-        };
-        let call = self.reads.list_policies().scope(scope).max_items(PAGE);
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, Fault> {
+        let call = self.reads.list_policies().scope(PolicyScopeType::All).max_items(PAGE);
         self.caller
             .pages(
                 "ListPolicies",
@@ -204,6 +200,12 @@ impl Iam for SdkIam {
         self.caller.run("TagInstanceProfile", call.send()).await.map(drop)
     }
 
+    async fn untag_instance_profile(&self, name: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
+        let keys = unless_empty(keys.iter().cloned());
+        let call = self.writes.untag_instance_profile().instance_profile_name(name).set_tag_keys(keys);
+        unless_gone(self.caller.run("UntagInstanceProfile", call.send()).await, GONE).map(drop)
+    }
+
     async fn add_role_to_profile(&self, profile: &str, role: &str) -> Result<(), Fault> {
         let call = self.writes.add_role_to_instance_profile().instance_profile_name(profile).role_name(role);
         self.caller.run("AddRoleToInstanceProfile", call.send()).await.map(drop)
@@ -233,6 +235,23 @@ impl Iam for SdkIam {
                 |page| (each(page.role_detail_list, role_detail), next(page.is_truncated, page.marker)),
             )
             .await
+    }
+
+    async fn roles(&self) -> Result<Vec<Role>, Fault> {
+        let call = self.reads.list_roles().max_items(PAGE);
+        self.caller
+            .pages(
+                "ListRoles",
+                |marker| call.clone().set_marker(marker).send(),
+                |page| (each(Some(page.roles), role), next(page.is_truncated, page.marker)),
+            )
+            .await
+    }
+
+    async fn account_summary(&self) -> Result<BTreeMap<String, i64>, Fault> {
+        let answer = self.caller.run("GetAccountSummary", self.reads.get_account_summary().send()).await?;
+        let entries = answer.summary_map.into_iter().flatten();
+        Ok(entries.map(|(key, value): (SummaryKeyType, i32)| (key.as_str().to_owned(), value.into())).collect())
     }
 }
 

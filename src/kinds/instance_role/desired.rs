@@ -16,8 +16,8 @@ use crate::{
 
 use super::{
     names::Names,
-    resolve::{ProfileOwner, Resolved, Selection},
-    spec::{ForeignPolicies, InstanceRole, InstanceRoleSpec, OnConflict},
+    resolve::{ProfileOwner, Resolved, Selection, Unmatched},
+    spec::{ForeignPolicies, InstanceRole, InstanceRoleSpec, OnConflict, ResolvedPolicy},
     trust,
 };
 
@@ -36,12 +36,18 @@ pub struct Desired {
     pub role: String,
     /// Its path.
     pub path: Path,
+    /// Description.
+    pub description: Option<String>,
+    /// The longest session, in seconds.
+    pub max_session_seconds: Option<i32>,
     /// Trust policy, JSON.
     pub trust: String,
     /// ARN of the permissions boundary.
     pub boundary: Option<String>,
     /// ARNs of managed policies.
     pub managed_policies: Option<BTreeSet<String>>,
+    /// What the spec's entries came to, for the status.
+    pub resolved_policies: Vec<ResolvedPolicy>,
     /// Inline policies, name to JSON.
     pub inline_policies: Option<BTreeMap<String, String>>,
     /// Whether policies that the spec's lists do not have stay.
@@ -79,8 +85,8 @@ pub struct Path {
 pub struct Instances {
     /// Id to state.
     pub selected: BTreeMap<String, String>,
-    /// Terms that match nothing, in words.
-    pub unmatched: Vec<String>,
+    /// Terms that match nothing.
+    pub unmatched: Unmatched,
     /// Whether another instance profile is displaced, and then whose those are, by ARN.
     pub replace: Option<BTreeMap<String, ProfileOwner>>,
 }
@@ -169,9 +175,12 @@ impl Limits<'_> {
             role: names.role,
             trust: trust_policy(spec)?,
             boundary: boundary(spec, self.guardrails)?,
-            managed_policies: managed_policies(resolved.managed_policies, self.guardrails)?,
+            managed_policies: managed_policies(resolved.managed_policies.as_deref(), self.guardrails)?,
+            resolved_policies: resolved.managed_policies.unwrap_or_default(),
+            description: spec.description.clone(),
+            max_session_seconds: spec.max_session_duration_seconds,
             inline_policies: spec.inline_policies.as_ref().map(inline_policies).transpose()?,
-            keep_foreign_policies: spec.foreign_policies.unwrap_or_default() == ForeignPolicies::Keep,
+            keep_foreign_policies: spec.foreign_policies == Some(ForeignPolicies::Keep),
             instances: resolved.instances.map(|selection| self.instances(spec, selection)).transpose()?,
             tags: tags(spec, ownership)?,
             path,
@@ -250,12 +259,13 @@ fn boundary(spec: &InstanceRoleSpec, guardrails: &Guardrails) -> Result<Option<S
 }
 
 fn managed_policies(
-    arns: Option<BTreeSet<String>>,
+    resolved: Option<&[ResolvedPolicy]>,
     guardrails: &Guardrails,
 ) -> Result<Option<BTreeSet<String>>, Invalid> {
-    match arns.iter().flatten().find(|arn| !allows(&guardrails.allowed_managed_policies, arn)) {
-        Some(arn) => Err(Invalid::ManagedPolicy(arn.clone())),
-        None => Ok(arns),
+    let Some(resolved) = resolved else { return Ok(None) };
+    match resolved.iter().find(|policy| !allows(&guardrails.allowed_managed_policies, &policy.arn)) {
+        Some(policy) => Err(Invalid::ManagedPolicy(policy.arn.clone())),
+        None => Ok(Some(resolved.iter().map(|policy| policy.arn.clone()).collect())),
     }
 }
 
@@ -310,6 +320,10 @@ mod tests {
         (failure.reason, failure.message)
     }
 
+    fn resolved_policy(arn: &str) -> ResolvedPolicy {
+        ResolvedPolicy { policy: arn.to_owned(), arn: arn.to_owned() }
+    }
+
     fn one_instance(tags: &[(&str, &str)]) -> Resolved {
         let tags = tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let instance = Instance { id: "i-1".into(), state: "running".into(), tags };
@@ -340,7 +354,7 @@ mod tests {
         let policies = Guardrails { allowed_managed_policies: vec!["*:policy/Read*".into()], ..none.clone() };
         let services = Guardrails { allowed_trust_services: vec!["lambda.amazonaws.com".into()], ..none.clone() };
         let allow_tag = Guardrails { require_allow_tag: true, ..none.clone() };
-        let attach = |arn: &str| Resolved { managed_policies: Some([arn.to_owned()].into()), ..Resolved::default() };
+        let attach = |arn: &str| Resolved { managed_policies: Some(vec![resolved_policy(arn)]), ..Resolved::default() };
         let instances = json!([{ "id": "i-1" }]);
         for (spec, guardrails, resolved, field) in [
             (
@@ -385,7 +399,7 @@ mod tests {
             ..Guardrails::default()
         };
         let resolved = Resolved {
-            managed_policies: Some([READ_ONLY.to_owned()].into()),
+            managed_policies: Some(vec![resolved_policy(READ_ONLY)]),
             ..one_instance(&[("privatelink.dev/allow", "c/ns")])
         };
         let spec = json!({ "instances": [{ "id": "i-1" }], "onConflict": "Replace" });

@@ -2,6 +2,8 @@
 
 mod apply;
 pub mod desired;
+mod explain;
+pub mod holders;
 mod names;
 pub mod observe;
 mod plan;
@@ -57,7 +59,7 @@ impl Kind for InstanceRole {
         let owners = self.owner_references().iter().filter(|owner| owner.kind == "LambdaFunction");
         owners
             .map(|owner| Reference {
-                resource: observe::lambda_functions(),
+                resource: holders::lambda_functions(),
                 namespace: namespace.clone(),
                 name: owner.name.clone(),
             })

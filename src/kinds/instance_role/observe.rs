@@ -2,21 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::OptionFuture;
-use kube::core::ApiResource;
-use serde_json::Value;
-
 use crate::{
     cloud::{
         Aws,
         ec2::ProfileAssociation,
-        iam::{InstanceProfile, Role},
+        guardrails::allows,
+        iam::{InstanceProfile, Role, RoleReading},
         ownership::{self, Owner, Tags, Verdict},
     },
-    engine::{contract::FINALIZER, failure::Failure, kind::Subject},
+    engine::{
+        conditions,
+        failure::{Class, Failure},
+        kind::Subject,
+    },
 };
 
-use super::{names::Names, resolve, spec::InstanceRole, trust};
+use super::{
+    holders::{self, Holders},
+    names::Names,
+    resolve,
+    spec::{ForeignPolicies, InstanceRole},
+    trust,
+};
 
 /// What AWS holds. Role and profile are there only if they are ours, or ours to claim; while deleting, only if
 /// they are ours.
@@ -26,11 +33,38 @@ pub struct Observed {
     pub role: Option<ObservedRole>,
     /// The instance profile.
     pub profile: Option<ObservedProfile>,
+    /// Instance profiles of ours under names that the spec does not have any more.
+    pub retired: Vec<InstanceProfile>,
     /// All associations of instance profiles with instances, ours and others'. Read when instances are, or
     /// were, in play.
     pub associations: Option<Vec<ProfileAssociation>>,
     /// While deleting: what still holds the role or its profile.
     pub held_by: Holders,
+}
+
+impl Observed {
+    /// ARNs of the profiles that are ours.
+    pub fn profile_arns(&self) -> Vec<&str> {
+        let profile = self.profile.iter().map(|observed| &observed.profile);
+        profile.chain(&self.retired).map(|profile| profile.arn.as_str()).collect()
+    }
+
+    /// What IAM told of it.
+    pub fn reading(&self) -> RoleReading {
+        let profile = self.profile.as_ref().map(|observed| observed.profile.clone());
+        let role = self.role.clone().unwrap_or_default();
+        RoleReading { role: role.role, attached: role.attached, inline: role.inline, profile }
+    }
+}
+
+impl From<RoleReading> for Observed {
+    fn from(RoleReading { role, attached, inline, profile }: RoleReading) -> Self {
+        Self {
+            role: Some(ObservedRole { role, claim: false, attached, inline }),
+            profile: profile.map(|profile| ObservedProfile { profile, claim: false }),
+            ..Self::default()
+        }
+    }
 }
 
 /// The role with its policies.
@@ -55,32 +89,47 @@ pub struct ObservedProfile {
     pub claim: bool,
 }
 
-/// What is known of the role's users while it is being deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holders {
-    /// Functions of ours that are not gone yet and run with the role.
-    pub functions: Vec<String>,
-    /// Instance profiles, other than ours, that the role is in.
-    pub profiles: Vec<String>,
-    /// Instances that the spec selects: their associations are ours, should the status have lost them.
-    pub selected: BTreeSet<String>,
-}
-
 /// Reads each aspect once. Fails with the verdict on a role or profile of the wanted name that is not ours.
 pub async fn observe(cloud: &Aws, subject: &Subject<InstanceRole>) -> Result<Option<Observed>, Failure> {
     let names = Names::of(subject);
-    let (role, profile) =
-        futures::try_join!(role(cloud, subject, &names.role), profile(cloud, subject, &names.profile))?;
-    if role.is_none() && profile.is_none() {
+    let recent = cloud.recent_roles.get(&names.role).filter(|_| settling(subject));
+    let mut observed = if let Some(reading) = recent {
+        reading.into()
+    } else {
+        cloud.recent_roles.forget(&names.role);
+        from_iam(cloud, subject, &names).await?
+    };
+    if observed.role.is_none() && observed.profile_arns().is_empty() {
         return Ok(None);
     }
-    let reads_associations = profile.is_some() && (subject.deleting || has_instances(subject));
-    let associations = OptionFuture::from(reads_associations.then(|| resolve::associations(&*cloud.ec2)));
-    let mut observed = Observed { role, profile, associations: associations.await.transpose()?, ..Observed::default() };
+    let others =
+        if subject.deleting { holders::profiles(cloud, subject, &names, &mut observed).await? } else { Vec::new() };
+    let has_profile = !observed.profile_arns().is_empty();
+    if has_profile && (subject.deleting || has_instances(subject) || !observed.retired.is_empty()) {
+        observed.associations = Some(resolve::associations(&*cloud.ec2).await?);
+    }
     if subject.deleting {
-        observed.held_by = holders(cloud, subject, &names, &observed).await?;
+        observed.held_by = holders::holders(cloud, subject, &observed, others).await?;
     }
     Ok(Some(observed))
+}
+
+/// Whether the object has not been ready yet under its present spec, so that what IAM told a moment ago of a role
+/// in place need not be read again while its instances settle.
+fn settling(subject: &Subject<InstanceRole>) -> bool {
+    let common = &subject.status.common;
+    let generation = subject.object.as_ref().and_then(|object| object.metadata.generation);
+    let ready = conditions::ready(&common.conditions).is_some_and(|ready| ready.status == "True");
+    !subject.deleting && !ready && generation.is_some() && common.observed_generation == generation
+}
+
+async fn from_iam(cloud: &Aws, subject: &Subject<InstanceRole>, names: &Names) -> Result<Observed, Failure> {
+    let (role, profile, retired) = futures::try_join!(
+        role(cloud, subject, &names.role),
+        profile(cloud, subject, &names.profile),
+        retired(cloud, subject, &names.profile),
+    )?;
+    Ok(Observed { role, profile, retired, ..Observed::default() })
 }
 
 fn has_instances(subject: &Subject<InstanceRole>) -> bool {
@@ -90,11 +139,83 @@ fn has_instances(subject: &Subject<InstanceRole>) -> bool {
 
 async fn role(cloud: &Aws, subject: &Subject<InstanceRole>, name: &str) -> Result<Option<ObservedRole>, Failure> {
     let Some(role) = cloud.iam.role(name).await? else { return Ok(None) };
-    let Some(claim) = judge(cloud, subject, &cloud.owner(subject), &format!("role {name}"), &role.tags)? else {
+    shown_whole("role", &role.name, &role.arn)?;
+    let Some(claim) = judge(cloud, subject, &cloud.owner(subject), &named("role", name, &role.name), &role.tags)?
+    else {
         return Ok(None);
     };
+    if claim {
+        same_case("spec.roleName", "role", name, &role.name)?;
+    }
     let (attached, inline) = futures::try_join!(cloud.iam.attached_policies(name), cloud.iam.inline_policies(name))?;
+    if claim {
+        within_guardrails(cloud, subject, name, &attached)?;
+    }
     Ok(Some(ObservedRole { role, claim, attached, inline }))
+}
+
+/// For a moment after a creation IAM may show the unique id where the ARN belongs.
+fn shown_whole(what: &str, name: &str, arn: &str) -> Result<(), Failure> {
+    if arn.starts_with("arn:") {
+        return Ok(());
+    }
+    Err(Failure::new(Class::Dependency, "WaitingForAWS", format!("IAM does not show the ARN of {what} {name} yet")))
+}
+
+/// IAM finds by a name what has it in another case.
+fn named(what: &str, wanted: &str, found: &str) -> String {
+    if wanted == found {
+        format!("{what} {wanted}")
+    } else {
+        format!("{what} {found}, to IAM the same name as {wanted},")
+    }
+}
+
+fn same_case(field: &str, what: &str, wanted: &str, found: &str) -> Result<(), Failure> {
+    if wanted == found {
+        return Ok(());
+    }
+    Err(Failure::terminal(
+        "AlreadyExists",
+        format!("{field}: {} exists; choose another name, or write it in that case", named(what, wanted, found)),
+    ))
+}
+
+/// What is adopted brings no policy along that the administrator's list would keep off a new role.
+fn within_guardrails(
+    cloud: &Aws,
+    subject: &Subject<InstanceRole>,
+    name: &str,
+    attached: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    let spec = subject.object.as_ref().map(|object| &object.spec);
+    let whole_list = spec
+        .is_some_and(|spec| spec.managed_policies.is_some() && spec.foreign_policies != Some(ForeignPolicies::Keep));
+    let allowed = &cloud.guardrails.allowed_managed_policies;
+    match attached.iter().find(|arn| !allows(allowed, arn)) {
+        Some(arn) if !whole_list => Err(Failure::terminal(
+            "NotAllowed",
+            format!(
+                "spec.adoptionPolicy: {arn} is attached to role {name} and is not in the operator's --allowed-managed-policies; \
+                 detach it, or give spec.managedPolicies"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Profiles of ours under earlier names.
+async fn retired(cloud: &Aws, subject: &Subject<InstanceRole>, wanted: &str) -> Result<Vec<InstanceProfile>, Failure> {
+    let status = &subject.status;
+    let mut names: BTreeSet<_> = status.retired_instance_profiles.iter().collect();
+    names.extend(&status.instance_profile_name);
+    let mut profiles = Vec::new();
+    for name in names.into_iter().filter(|name| *name != wanted) {
+        let profile = cloud.iam.instance_profile(name).await?;
+        profiles
+            .extend(profile.filter(|profile| matches!(cloud.owner(subject).judge(name, &profile.tags), Verdict::Ours)));
+    }
+    Ok(profiles)
 }
 
 async fn profile(cloud: &Aws, subject: &Subject<InstanceRole>, name: &str) -> Result<Option<ObservedProfile>, Failure> {
@@ -104,12 +225,16 @@ async fn profile(cloud: &Aws, subject: &Subject<InstanceRole>, name: &str) -> Re
         return Ok(None);
     }
     let Some(profile) = cloud.iam.instance_profile(name).await? else { return Ok(None) };
+    shown_whole("instance profile", &profile.name, &profile.arn)?;
     let mut owner = cloud.owner(subject);
     if subject.status.instance_profile_arn.is_none() {
         // Only the role was seen as ours so far, so that a profile without tags has not lost any.
         owner.converged_uid = None;
     }
-    match judge(cloud, subject, &owner, &format!("instance profile {name}"), &profile.tags) {
+    match judge(cloud, subject, &owner, &named("instance profile", name, &profile.name), &profile.tags) {
+        Ok(Some(true)) if profile.name != name => {
+            same_case("spec.instanceProfile.name", "instance profile", name, &profile.name).map(|()| None)
+        }
         Ok(claim) => Ok(claim.map(|claim| ObservedProfile { profile, claim })),
         Err(_) if !wanted && !subject.deleting => Ok(None),
         Err(failure) => Err(failure),
@@ -131,104 +256,5 @@ fn judge(
         Verdict::Claim => cloud.adoptable(subject, what, tags).map(|()| Some(true)),
         Verdict::Refused(failure) if subject.deleting && failure.reason != "OwnershipTagsMissing" => Ok(None),
         Verdict::Refused(failure) => Err(failure),
-    }
-}
-
-async fn holders(
-    cloud: &Aws,
-    subject: &Subject<InstanceRole>,
-    names: &Names,
-    observed: &Observed,
-) -> Result<Holders, Failure> {
-    let mut holders = Holders::default();
-    if observed.role.is_some() {
-        let all = cloud.cluster.list(&lambda_functions(), &subject.namespace).await?;
-        holders.functions = functions_using(&all, &subject.name, &function_owners(subject));
-        let profiles = cloud.iam.instance_profiles_for_role(&names.role).await?;
-        holders.profiles = profiles.into_iter().map(|p| p.name).filter(|name| *name != names.profile).collect();
-    }
-    let terms = subject.object.as_ref().and_then(|object| object.spec.instances.as_deref()).unwrap_or_default();
-    if !terms.is_empty() && observed.unrecorded_users(subject) {
-        holders.selected = resolve::matching(&*cloud.ec2, terms).await?.into_keys().collect();
-    }
-    Ok(holders)
-}
-
-impl Observed {
-    fn unrecorded_users(&self, subject: &Subject<InstanceRole>) -> bool {
-        let Some(ours) = &self.profile else { return false };
-        let mut associations = self.associations.iter().flatten();
-        associations.any(|association| {
-            association.profile_arn == ours.profile.arn
-                && !subject.status.associations_made.contains(&association.instance_id)
-        })
-    }
-}
-
-/// Read as plain JSON: of another kind only its name is known here.
-pub fn lambda_functions() -> ApiResource {
-    ApiResource {
-        group: "privatelink.dev".into(),
-        version: "v1alpha1".into(),
-        api_version: "privatelink.dev/v1alpha1".into(),
-        kind: "LambdaFunction".into(),
-        plural: "lambdafunctions".into(),
-    }
-}
-
-/// uids of the functions that this role was made for (`executionRole.create`).
-fn function_owners(subject: &Subject<InstanceRole>) -> BTreeSet<String> {
-    let owners = subject.object.iter().flat_map(|object| object.metadata.owner_references.iter().flatten());
-    owners.filter(|owner| owner.kind == "LambdaFunction").map(|owner| owner.uid.clone()).collect()
-}
-
-/// Names of the functions that run with the role and are not gone from AWS yet. One that the role was made for,
-/// but whose spec has turned to another, no longer holds it.
-fn functions_using(all: &[Value], role: &str, owners: &BTreeSet<String>) -> Vec<String> {
-    let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    all.iter()
-        .filter(|function| {
-            let finalizers = function.pointer("/metadata/finalizers").and_then(Value::as_array);
-            finalizers.is_some_and(|finalizers| finalizers.iter().any(|finalizer| finalizer == FINALIZER))
-        })
-        .filter(|function| {
-            text(function, "/spec/executionRole/instanceRoleRef/name").as_deref() == Some(role)
-                || function.pointer("/spec/executionRole/create").is_some()
-                    && text(function, "/metadata/uid").is_some_and(|uid| owners.contains(&uid))
-        })
-        .filter_map(|function| text(function, "/metadata/name"))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn functions_hold_a_role_while_they_carry_the_finalizer() {
-        let function = |name: &str, finalizer: &str, role: &str| {
-            json!({
-                "metadata": { "name": name, "uid": format!("uid-{name}"), "finalizers": [finalizer] },
-                "spec": { "executionRole": { "instanceRoleRef": { "name": role } } },
-            })
-        };
-        let owner = |name: &str, role: Value| {
-            let mut owner = function(name, FINALIZER, "");
-            owner["spec"]["executionRole"] = role;
-            owner
-        };
-        let all = [
-            function("by-ref", FINALIZER, "role"),
-            function("gone", "other/finalizer", "role"),
-            function("other", FINALIZER, "another"),
-            owner("owner", json!({ "create": {} })),
-            owner("turned-away", json!({ "arn": "arn:aws:iam::1:role/x" })),
-            json!({ "metadata": { "name": "broken" } }),
-        ];
-        let owners = BTreeSet::from(["uid-owner".to_owned(), "uid-turned-away".to_owned()]);
-        assert_eq!(functions_using(&all, "role", &owners), ["by-ref", "owner"]);
-        assert_eq!(functions_using(&all, "role", &BTreeSet::new()), ["by-ref"]);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     names::Names,
-    spec::{InstanceRole, OnConflict},
+    spec::{InstanceRole, OnConflict, ResolvedPolicy},
 };
 
 /// States in which an instance can carry an instance profile. `shutting-down` and `terminated` ones are gone.
@@ -27,8 +27,8 @@ const HOLDING: [&str; 3] = ["associating", "associated", "disassociating"];
 /// What references and selectors came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolved {
-    /// ARNs of `managedPolicies`.
-    pub managed_policies: Option<BTreeSet<String>>,
+    /// What the entries of `managedPolicies` came to.
+    pub managed_policies: Option<Vec<ResolvedPolicy>>,
     /// What `instances` selects.
     pub instances: Option<Selection>,
 }
@@ -38,10 +38,26 @@ pub struct Resolved {
 pub struct Selection {
     /// By id.
     pub instances: BTreeMap<String, Instance>,
-    /// Terms that match nothing, in words.
-    pub unmatched: Vec<String>,
+    /// Terms that match nothing.
+    pub unmatched: Unmatched,
     /// With `onConflict: Replace`: whose the other profiles on these instances are, by ARN.
     pub profile_owners: BTreeMap<String, ProfileOwner>,
+}
+
+/// Terms that match nothing, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unmatched {
+    /// By id: there is no such instance.
+    pub ids: Vec<String>,
+    /// By tags: instances that carry them may come.
+    pub tags: Vec<String>,
+}
+
+impl Unmatched {
+    /// All of them.
+    pub fn all(&self) -> Vec<String> {
+        [self.ids.as_slice(), &self.tags].concat()
+    }
 }
 
 /// Whose an instance profile is.
@@ -61,17 +77,18 @@ pub async fn resolve(cloud: &Aws, subject: &Subject<InstanceRole>, object: &Inst
     Ok(Resolved { managed_policies, instances })
 }
 
-async fn managed_policies(cloud: &Aws, object: &InstanceRole) -> Result<Option<BTreeSet<String>>, Failure> {
+async fn managed_policies(cloud: &Aws, object: &InstanceRole) -> Result<Option<Vec<ResolvedPolicy>>, Failure> {
     let Some(given) = &object.spec.managed_policies else { return Ok(None) };
-    let mut arns = BTreeSet::new();
+    let mut resolved = Vec::new();
     for policy in given {
-        arns.insert(if policy.starts_with("arn:") {
+        let arn = if policy.starts_with("arn:") {
             policy.clone()
         } else {
             cloud.managed_policies.arn(policy).await.map_err(|failure| failure.at("spec.managedPolicies"))?
-        });
+        };
+        resolved.push(ResolvedPolicy { policy: policy.clone(), arn });
     }
-    Ok(Some(arns))
+    Ok(Some(resolved))
 }
 
 async fn instances(
@@ -122,9 +139,11 @@ fn matches(term: &InstanceTerm, instance: &Instance) -> bool {
     term.matches(&instance.id, "", &instance.tags)
 }
 
-fn unmatched(terms: &[InstanceTerm], instances: &BTreeMap<String, Instance>) -> Vec<String> {
+fn unmatched(terms: &[InstanceTerm], instances: &BTreeMap<String, Instance>) -> Unmatched {
     let nothing = |term: &&InstanceTerm| !instances.values().any(|instance| matches(term, instance));
-    terms.iter().filter(nothing).map(Term::describe).collect()
+    let (ids, tags): (Vec<_>, Vec<_>) = terms.iter().filter(nothing).partition(|term| term.id.is_some());
+    let words = |terms: Vec<&InstanceTerm>| terms.into_iter().map(Term::describe).collect();
+    Unmatched { ids: words(ids), tags: words(tags) }
 }
 
 /// All associations that hold a place.
@@ -210,6 +229,6 @@ mod tests {
         ];
         let found = selected(&terms, all);
         assert_eq!(found.keys().collect::<Vec<_>>(), ["i-1", "i-2"]);
-        assert_eq!(unmatched(&terms, &found), ["id i-9"]);
+        assert_eq!(unmatched(&terms, &found), Unmatched { ids: vec!["id i-9".into()], tags: vec![] });
     }
 }

@@ -43,7 +43,10 @@ use crate::{
     ),
     printcolumn(name = "Role", type_ = "string", json_path = ".status.roleName"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Profile", type_ = "string", json_path = ".status.instanceProfileName", priority = 1),
     printcolumn(name = "Instances", type_ = "string", json_path = ".status.instancesAssociated", priority = 1),
+    printcolumn(name = "Managed", type_ = "integer", json_path = ".status.managedPolicyCount", priority = 1),
+    printcolumn(name = "Inline", type_ = "integer", json_path = ".status.inlinePolicyCount", priority = 1),
     printcolumn(
         name = "Message",
         type_ = "string",
@@ -59,13 +62,15 @@ use crate::{
     validation = Rule::new("has(self.path) == has(oldSelf.path) && (!has(self.path) || self.path == oldSelf.path)")
         .message("path is immutable: delete the object and make a new one"),
     validation = Rule::new(
-        "(has(self.instanceProfile) && has(self.instanceProfile.name) ? self.instanceProfile.name : '') == \
-         (has(oldSelf.instanceProfile) && has(oldSelf.instanceProfile.name) ? oldSelf.instanceProfile.name : '')"
-    ).message("instanceProfile.name is immutable: delete the object and make a new one"),
-    validation = Rule::new(
         "(has(self.instanceProfile) && has(self.instanceProfile.path) ? self.instanceProfile.path : '') == \
-         (has(oldSelf.instanceProfile) && has(oldSelf.instanceProfile.path) ? oldSelf.instanceProfile.path : '')"
-    ).message("instanceProfile.path is immutable: delete the object and make a new one"),
+         (has(oldSelf.instanceProfile) && has(oldSelf.instanceProfile.path) ? oldSelf.instanceProfile.path : '') || \
+         (has(self.instanceProfile) && has(self.instanceProfile.name) ? self.instanceProfile.name : '') != \
+         (has(oldSelf.instanceProfile) && has(oldSelf.instanceProfile.name) ? oldSelf.instanceProfile.name : '')"
+    ).message("instanceProfile.path is immutable: change instanceProfile.name with it, which makes a new instance profile"),
+    validation = Rule::new(
+        "!has(self.instances) || self.instances.size() == 0 || has(self.instanceProfile) || !has(self.trust) || \
+         !has(self.trust.services) || self.trust.services.exists(service, service.startsWith('ec2.amazonaws.com'))"
+    ).message("instances: the role has no instance profile; trust ec2.amazonaws.com or give instanceProfile"),
     validation = Rule::new("has(self.instances) || !has(self.onConflict)").message("onConflict: needs instances"),
 )]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +79,7 @@ pub struct InstanceRoleSpec {
     #[serde(flatten)]
     pub common: CommonSpec,
 
-    /// Name of the IAM role. Absent: `<namespace>-<name>`, cut and with a hash past 64 characters. Immutable.
+    /// Name of the IAM role. Absent: `<namespace>-<name>`, past 64 characters cut and with a hash. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_+=,.@-]+$"))]
     pub role_name: Option<String>,
@@ -84,15 +89,28 @@ pub struct InstanceRoleSpec {
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^/([!-~]+/)?$"))]
     pub path: Option<String>,
 
+    /// Description of the role. Absent: left as it is; one that was set and then taken out is emptied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000), regex(pattern = r"^[\t\n\r -~\xA1-\xFF]*$"))]
+    pub description: Option<String>,
+
+    /// The longest session that somebody who assumes the role may ask for, in seconds: one hour (3600) to twelve
+    /// (43200). It does not bound the credentials of EC2 instances and Lambda functions. Absent: left as it is;
+    /// one that was set and then taken out goes back to one hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 3600, max = 43200))]
+    pub max_session_duration_seconds: Option<i32>,
+
     /// Who may assume the role. Absent: the service ec2.amazonaws.com.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
 
-    /// Managed policies, by ARN or by name. A list given is the whole list: others are detached, unless
-    /// foreignPolicies says Keep. Absent: attachments are left as they are.
+    /// Managed policies, each by its ARN, or by its name with or without its path, which is looked up among AWS's
+    /// policies and the account's own. A list given is the whole list: others are detached, unless foreignPolicies
+    /// says Keep. Absent: attachments are left as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
-        length(max = 20),
+        length(max = 25),
         inner(
             length(min = 1, max = 1024),
             regex(pattern = POLICY_PATTERN)
@@ -101,8 +119,9 @@ pub struct InstanceRoleSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub managed_policies: Option<Vec<String>>,
 
-    /// Inline policies, name to document. A map given is the whole of them: others are deleted, unless
-    /// foreignPolicies says Keep. Absent: inline policies are left as they are.
+    /// Inline policies, name to document; 10,240 characters in all, white space not counted. A map given is the
+    /// whole of them: others are deleted, unless foreignPolicies says Keep. Absent: inline policies are left as
+    /// they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 10))]
     #[x_kube(
@@ -111,7 +130,13 @@ pub struct InstanceRoleSpec {
     )]
     pub inline_policies: Option<BTreeMap<String, PolicyDocument>>,
 
-    /// ARN of the managed policy that bounds what the role can be permitted.
+    /// What to do about policies on the role that managedPolicies and inlinePolicies do not have: Remove or Keep.
+    /// Absent: Remove where the list is given; where it is not, they stay, and deletion waits until they are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_policies: Option<ForeignPolicies>,
+
+    /// ARN of the managed policy that bounds what the role can be permitted. Absent: left as it is, or the one that
+    /// the operator's administrator forces; one that was set and then taken out is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = 1024),
@@ -123,20 +148,17 @@ pub struct InstanceRoleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_profile: Option<InstanceProfileSpec>,
 
-    /// EC2 instances to associate the instance profile with: those that match any of the terms. An empty list
-    /// undoes the associations that were made. Absent: associations are not touched, but those that were made are undone.
+    /// EC2 instances to associate the instance profile with: those that match any of the terms, looked up again at
+    /// each sweep; at most 1,000. An empty list undoes the associations that were made. Absent: associations are not
+    /// touched, but those that were made are undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 30))]
     pub instances: Option<Vec<InstanceTerm>>,
 
     /// What to do about an instance that has another instance profile: Refuse (when absent), or Replace it, if
-    /// the operator's administrator allows that.
+    /// the operator's administrator allows that. The profile of another InstanceRole is never replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_conflict: Option<OnConflict>,
-
-    /// What to do about policies on the role that the spec's lists do not have: Remove (when absent) or Keep.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub foreign_policies: Option<ForeignPolicies>,
 }
 
 /// Who may assume the role.
@@ -155,21 +177,23 @@ pub struct Trust {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub services: Option<Vec<String>>,
 
-    /// The trust policy, in AWS's grammar.
+    /// The trust policy itself, in AWS's grammar: other accounts, roles, identity providers, conditions. At most
+    /// 4,096 characters, white space not counted; AWS's default quota is 2,048.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyDocument>,
 }
 
-/// The instance profile that holds the role.
+/// The instance profile that holds the role. It carries the same tags as the role.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceProfileSpec {
-    /// Name of the instance profile. Absent: the role's name. Immutable.
+    /// Name of the instance profile. Absent: the role's name. A change makes a new instance profile, moves the
+    /// instances over, each by a new association in place of the old one, and deletes the old profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_+=,.@-]+$"))]
     pub name: Option<String>,
 
-    /// IAM path of the instance profile. Absent: the role's path. Immutable.
+    /// IAM path of the instance profile. Absent: the role's path. It changes only together with the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^/([!-~]+/)?$"))]
     pub path: Option<String>,
@@ -186,10 +210,9 @@ pub enum OnConflict {
 }
 
 /// What to do about policies that somebody else put on the role.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum ForeignPolicies {
-    /// Remove them: a list that is given is the whole list.
-    #[default]
+    /// Remove them where the spec gives the list, and all of them at deletion.
     Remove,
     /// Keep them; deletion waits until they are gone.
     Keep,
@@ -228,21 +251,49 @@ pub struct InstanceRoleStatus {
     #[schemars(length(max = 2048))]
     pub instance_profile_arn: Option<String>,
 
-    /// ARNs of the managed policies that the operator attached.
+    /// Unique id of the instance profile, `AIPA…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub instance_profile_id: Option<String>,
+
+    /// Names of instance profiles that the role was in under an earlier instanceProfile.name and that are still to
+    /// be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 128)))]
+    pub retired_instance_profiles: Vec<String>,
+
+    /// What the entries of spec.managedPolicies came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 25))]
+    pub resolved_policies: Vec<ResolvedPolicy>,
+
+    /// ARNs of the managed policies that the operator attached, which it detaches when they leave the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 1024)))]
     pub managed_policies: Vec<String>,
 
-    /// Names of the inline policies that the operator put.
+    /// Names of the inline policies that the operator put, which it deletes when they leave the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 128)))]
     pub inline_policies: Vec<String>,
 
-    /// Whether the operator set the permissions boundary.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub boundary_applied: bool,
+    /// How many managed policies are attached to the role, whoever attached them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub managed_policy_count: Option<i32>,
 
-    /// The selected instances, the first 200 of them.
+    /// How many inline policies the role has, whoever put them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub inline_policy_count: Option<i32>,
+
+    /// Optional settings that the operator set on the role, so that one taken out of the spec goes back to AWS's
+    /// default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    pub managed_fields: Vec<ManagedField>,
+
+    /// The selected instances, at most 200 of them: first those that do not carry the instance profile yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub instances: Vec<InstanceAssociation>,
@@ -263,6 +314,31 @@ pub struct InstanceRoleStatus {
     pub associations_made: Vec<String>,
 }
 
+/// What an entry of spec.managedPolicies came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResolvedPolicy {
+    /// The entry.
+    #[schemars(length(max = 1024))]
+    pub policy: String,
+
+    /// ARN of the managed policy.
+    #[schemars(length(max = 1024))]
+    pub arn: String,
+}
+
+/// An optional setting of the role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ManagedField {
+    /// spec.description.
+    Description,
+    /// spec.maxSessionDurationSeconds.
+    MaxSessionDurationSeconds,
+    /// spec.permissionsBoundary, or the boundary that the administrator forces.
+    PermissionsBoundary,
+}
+
 /// A selected instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -276,9 +352,14 @@ pub struct InstanceAssociation {
     #[schemars(length(max = 64))]
     pub association_id: Option<String>,
 
-    /// State of that association, or `none`.
+    /// State of that association: `associating`, `associated`, `disassociating` or `none`.
     #[schemars(length(max = 32))]
     pub state: String,
+
+    /// ARN of another instance profile that the instance carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub other_profile_arn: Option<String>,
 }
 
 impl KindStatus for InstanceRoleStatus {
@@ -290,3 +371,6 @@ impl KindStatus for InstanceRoleStatus {
         &mut self.common
     }
 }
+
+#[cfg(test)]
+mod tests;

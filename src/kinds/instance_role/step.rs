@@ -4,10 +4,19 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     cloud::{iam::NewRole, ownership::Tags},
-    engine::kind,
+    engine::{
+        failure::{Class, Failure},
+        kind,
+    },
 };
 
-use super::{report, spec::InstanceRoleStatus};
+use super::{
+    report,
+    spec::{InstanceRoleStatus, ManagedField},
+};
+
+/// EC2 does not know the instance profile yet, or not the role in it.
+pub const PROFILE_NOT_READY: &str = "InstanceProfileNotReady";
 
 /// One call to AWS.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +28,8 @@ pub enum Step {
     TagRole { role: String, tags: Tags },
     /// UntagRole.
     UntagRole { role: String, keys: BTreeSet<String> },
+    /// UpdateRole; `managed` are the settings of the two that the spec gives.
+    UpdateRole { role: String, description: String, max_session_seconds: i32, managed: Vec<ManagedField> },
     /// PutRolePermissionsBoundary.
     PutBoundary { role: String, policy: String },
     /// DeleteRolePermissionsBoundary.
@@ -37,6 +48,8 @@ pub enum Step {
     CreateProfile { profile: String, path: String, tags: Tags },
     /// TagInstanceProfile.
     TagProfile { profile: String, tags: Tags },
+    /// UntagInstanceProfile.
+    UntagProfile { profile: String, keys: BTreeSet<String> },
     /// AddRoleToInstanceProfile.
     AddRole { profile: String, role: String },
     /// RemoveRoleFromInstanceProfile.
@@ -57,7 +70,10 @@ impl kind::Step for Step {
     fn reason(&self) -> &'static str {
         match self {
             Self::CreateRole(_) => "RoleCreated",
-            Self::TagRole { .. } | Self::UntagRole { .. } | Self::TagProfile { .. } => "TagsUpdated",
+            Self::TagRole { .. } | Self::UntagRole { .. } | Self::TagProfile { .. } | Self::UntagProfile { .. } => {
+                "TagsUpdated"
+            }
+            Self::UpdateRole { .. } => "RoleUpdated",
             Self::PutBoundary { .. } | Self::DeleteBoundary { .. } => "BoundaryUpdated",
             Self::UpdateTrust { .. } => "TrustUpdated",
             Self::AttachPolicy { .. } => "PolicyAttached",
@@ -72,6 +88,13 @@ impl kind::Step for Step {
             Self::DeleteRole { .. } => "RoleDeleted",
         }
     }
+
+    /// An instance's own fault, such as its state; not one of the profile, which all instances would meet.
+    fn fails_alone(&self, failure: &Failure) -> bool {
+        let of_all =
+            matches!(failure.class, Class::Throttled | Class::Transient) || failure.reason == PROFILE_NOT_READY;
+        self.instance().is_some() && !of_all
+    }
 }
 
 impl fmt::Display for Step {
@@ -83,6 +106,9 @@ impl fmt::Display for Step {
             }
             Self::TagRole { role, tags } => write!(f, "tag role {role} with {}", words(tags.keys())),
             Self::UntagRole { role, keys } => write!(f, "remove tags {} from role {role}", words(keys)),
+            Self::UpdateRole { role, max_session_seconds, .. } => {
+                write!(f, "update role {role}: its description, sessions of {max_session_seconds} s at most")
+            }
             Self::PutBoundary { role, policy } => write!(f, "set permissions boundary {policy} on role {role}"),
             Self::DeleteBoundary { role } => write!(f, "remove the permissions boundary from role {role}"),
             Self::UpdateTrust { role, .. } => write!(f, "update the trust policy of role {role}"),
@@ -98,6 +124,9 @@ impl fmt::Display for Step {
             Self::TagProfile { profile, tags } => {
                 write!(f, "tag instance profile {profile} with {}", words(tags.keys()))
             }
+            Self::UntagProfile { profile, keys } => {
+                write!(f, "remove tags {} from instance profile {profile}", words(keys))
+            }
             Self::AddRole { profile, role } => write!(f, "add role {role} to instance profile {profile}"),
             Self::RemoveRole { profile, role } => write!(f, "remove role {role} from instance profile {profile}"),
             Self::DeleteProfile { profile } => write!(f, "delete instance profile {profile}"),
@@ -107,10 +136,22 @@ impl fmt::Display for Step {
             Self::Replace { instance, displaced, profile_arn, .. } => {
                 write!(f, "replace {displaced} on instance {instance} with {profile_arn}")
             }
-            Self::Disassociate { instance, .. } => {
-                write!(f, "disassociate the instance profile from instance {instance}")
+            Self::Disassociate { instance, association } => {
+                write!(f, "disassociate the instance profile from instance {instance} ({association})")
             }
             Self::DeleteRole { role } => write!(f, "delete role {role}"),
+        }
+    }
+}
+
+impl Step {
+    /// The instance that the step is about.
+    pub fn instance(&self) -> Option<&str> {
+        match self {
+            Self::Associate { instance, .. } | Self::Replace { instance, .. } | Self::Disassociate { instance, .. } => {
+                Some(instance)
+            }
+            _ => None,
         }
     }
 }
@@ -124,15 +165,22 @@ pub fn record(step: &Step, status: &mut InstanceRoleStatus) {
     match step {
         Step::CreateRole(new) => {
             status.role_name = Some(new.name.clone());
-            status.boundary_applied |= new.permissions_boundary.is_some();
+            let given = [
+                (new.description.is_some(), ManagedField::Description),
+                (new.max_session_seconds.is_some(), ManagedField::MaxSessionDurationSeconds),
+                (new.permissions_boundary.is_some(), ManagedField::PermissionsBoundary),
+            ];
+            given.into_iter().filter(|(given, _)| *given).for_each(|(_, field)| report::managed(status, field));
             report::add_managed_tags(status, new.tags.keys());
         }
         Step::TagRole { tags, .. } => report::add_managed_tags(status, tags.keys()),
-        Step::PutBoundary { .. } => status.boundary_applied = true,
+        Step::UpdateRole { managed, .. } => managed.iter().for_each(|field| report::managed(status, *field)),
+        Step::PutBoundary { .. } => report::managed(status, ManagedField::PermissionsBoundary),
         Step::AttachPolicy { policy, .. } => insert(&mut status.managed_policies, policy),
         Step::PutInlinePolicy { policy, .. } => insert(&mut status.inline_policies, policy),
-        Step::CreateProfile { profile, .. } | Step::TagProfile { profile, .. } => {
-            status.instance_profile_name = Some(profile.clone());
+        Step::CreateProfile { profile, tags, .. } | Step::TagProfile { profile, tags } => {
+            report::profile_named(profile, status);
+            report::add_managed_tags(status, tags.keys());
         }
         Step::Associate { instance, .. } | Step::Replace { instance, .. } => {
             insert(&mut status.associations_made, instance);

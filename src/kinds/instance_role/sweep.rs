@@ -14,7 +14,7 @@ use crate::{
     cloud::{
         Aws, World,
         ec2::{Instance, ProfileAssociation},
-        iam::{Iam, RoleDetail},
+        iam::{Iam, Role, RoleDetail},
         ownership::Tags,
         policy::normalise,
     },
@@ -38,10 +38,13 @@ struct Facts<'a> {
     attached: Vec<&'a str>,
     inline: BTreeMap<&'a str, String>,
     tags: &'a Tags,
-    /// Whether the role is in its instance profile, where it should be.
-    in_profile: Option<bool>,
-    /// Selected instances, with the ARN of the instance profile that they carry.
-    instances: Option<BTreeMap<&'a str, Option<&'a str>>>,
+    /// Description and session duration, where the spec gives them.
+    description: Option<&'a str>,
+    max_session_seconds: Option<i32>,
+    /// Unique id of the instance profile where there should be one, empty if the role is not in it.
+    profile: Option<&'a str>,
+    /// Selected instances, with ARN and unique id of the instance profile that they carry.
+    instances: Option<BTreeMap<&'a str, Option<(&'a str, &'a str)>>>,
 }
 
 impl Facts<'_> {
@@ -54,7 +57,8 @@ impl Facts<'_> {
 /// The digest of a converged object.
 pub fn fingerprint(desired: &Desired, observed: &Observed) -> u64 {
     let Some(role) = &observed.role else { return 0 };
-    let roles = observed.profile.iter().flat_map(|profile| &profile.profile.roles);
+    let profile = observed.profile.as_ref().map(|found| &found.profile);
+    let profile = profile.filter(|profile| profile.roles.contains(&desired.role));
     let associations = observed.associations.as_deref().unwrap_or_default();
     Facts {
         trust: normalise(&role.role.trust_policy),
@@ -62,13 +66,20 @@ pub fn fingerprint(desired: &Desired, observed: &Observed) -> u64 {
         attached: role.attached.iter().map(String::as_str).collect(),
         inline: role.inline.iter().map(|(name, document)| (name.as_str(), normalise(document))).collect(),
         tags: &role.role.tags,
-        in_profile: desired.profile.as_ref().map(|_| roles.clone().any(|name| *name == desired.role)),
+        description: desired.description.as_ref().map(|_| described(&role.role)),
+        max_session_seconds: desired.max_session_seconds.and(role.role.max_session_seconds),
+        profile: desired.profile.as_ref().map(|_| profile.map_or("", |profile| profile.id.as_str())),
         instances: desired
             .instances
             .as_ref()
             .map(|instances| carried(instances.selected.keys().map(String::as_str), associations)),
     }
     .digest()
+}
+
+/// IAM shows a description that was emptied as none.
+fn described(role: &Role) -> &str {
+    role.description.as_deref().unwrap_or_default()
 }
 
 /// The digest of an object as a sweep sees it.
@@ -83,7 +94,12 @@ fn swept(object: &InstanceRole, detail: &RoleDetail, region: &Region) -> u64 {
         attached: detail.attached_policies.iter().map(String::as_str).collect(),
         inline: detail.inline_policies.iter().map(|(name, document)| (name.as_str(), normalise(document))).collect(),
         tags: &detail.role.tags,
-        in_profile: wanted.map(|wanted| detail.instance_profiles.iter().any(|profile| profile.name == *wanted)),
+        description: object.spec.description.as_ref().map(|_| described(&detail.role)),
+        max_session_seconds: object.spec.max_session_duration_seconds.and(detail.role.max_session_seconds),
+        profile: wanted.map(|wanted| {
+            let mut profiles = detail.instance_profiles.iter();
+            profiles.find(|profile| profile.name == *wanted).map_or("", |profile| profile.id.as_str())
+        }),
         instances: selection
             .as_ref()
             .map(|instances| carried(instances.keys().map(String::as_str), &region.associations)),
@@ -94,11 +110,11 @@ fn swept(object: &InstanceRole, detail: &RoleDetail, region: &Region) -> u64 {
 fn carried<'a>(
     instances: impl Iterator<Item = &'a str>,
     associations: &'a [ProfileAssociation],
-) -> BTreeMap<&'a str, Option<&'a str>> {
+) -> BTreeMap<&'a str, Option<(&'a str, &'a str)>> {
     let by_instance: HashMap<_, _> = associations
         .iter()
         .filter(|association| association.state != "disassociating")
-        .map(|association| (association.instance_id.as_str(), association.profile_arn.as_str()))
+        .map(|known| (known.instance_id.as_str(), (known.profile_arn.as_str(), known.profile_id.as_str())))
         .collect();
     instances.map(|id| (id, by_instance.get(id).copied())).collect()
 }
@@ -142,9 +158,32 @@ async fn roles(aws: &Aws, objects: &[Arc<InstanceRole>]) -> Result<HashMap<Strin
     let details = match aws.iam.role_details().await {
         // The one call that shows all roles can't be restricted to some, so not every account allows it.
         Err(fault) if fault.is(&["AccessDenied"]) => one_by_one(&*aws.iam, objects).await?,
-        answer => answer?,
+        answer => with_settings(&*aws.iam, objects, answer?).await?,
     };
     Ok(details.into_iter().map(|detail| (detail.role.name.clone(), detail)).collect())
+}
+
+/// Adds what that call leaves out, if any object gives it.
+async fn with_settings(
+    iam: &dyn Iam,
+    objects: &[Arc<InstanceRole>],
+    mut details: Vec<RoleDetail>,
+) -> Result<Vec<RoleDetail>, Failure> {
+    let gives = |object: &Arc<InstanceRole>| {
+        object.spec.description.is_some() || object.spec.max_session_duration_seconds.is_some()
+    };
+    if !objects.iter().any(gives) {
+        return Ok(details);
+    }
+    let mut listed: HashMap<String, Role> =
+        iam.roles().await?.into_iter().map(|role| (role.name.clone(), role)).collect();
+    for detail in &mut details {
+        if let Some(role) = listed.remove(&detail.role.name) {
+            detail.role.description = role.description;
+            detail.role.max_session_seconds = role.max_session_seconds;
+        }
+    }
+    Ok(details)
 }
 
 /// The same for the objects' own roles, by four reads each, one after another.
@@ -195,7 +234,13 @@ mod tests {
     }
 
     fn profile() -> InstanceProfile {
-        InstanceProfile { name: "r".into(), arn: "arn:r".into(), roles: vec!["r".into()], ..InstanceProfile::default() }
+        InstanceProfile {
+            name: "r".into(),
+            arn: "arn:r".into(),
+            id: "AIPA".into(),
+            roles: vec!["r".into()],
+            ..InstanceProfile::default()
+        }
     }
 
     fn role() -> Role {
@@ -213,6 +258,7 @@ mod tests {
             id: "assoc".into(),
             instance_id: instance.into(),
             profile_arn: "arn:r".into(),
+            profile_id: "AIPA".into(),
             state: "associated".into(),
         }
     }
@@ -222,6 +268,9 @@ mod tests {
         let desired = Desired {
             role: "r".into(),
             path: path.clone(),
+            description: None,
+            max_session_seconds: None,
+            resolved_policies: Vec::new(),
             trust: TRUST.into(),
             boundary: None,
             managed_policies: None,
@@ -270,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_drift_changes_the_digest() {
-        let drifts: [fn(&mut RoleDetail, &mut Region); 9] = [
+        let drifts: [fn(&mut RoleDetail, &mut Region); 11] = [
             |detail, _| detail.role.trust_policy = TRUST.replace("ec2", "ecs"),
             |detail, _| detail.role.permissions_boundary = None,
             |detail, _| {
@@ -282,6 +331,8 @@ mod tests {
             },
             |detail, _| detail.instance_profiles.clear(),
             |_, region| region.associations.clear(),
+            |detail, _| detail.instance_profiles[0].id = "AIPA2".into(),
+            |_, region| region.associations[0].profile_id = "AIPA2".into(),
             |_, region| region.instances[0].state = "terminated".into(),
             |_, region| region.instances[1].tags.insert("Name".into(), "web".into()).map_or((), |_| ()),
         ];

@@ -1,13 +1,13 @@
 //! Whom a role trusts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::{
     cloud::{
         guardrails::allows,
-        policy::{Effect, PolicyDocument, Statement, normalise},
+        policy::{Effect, PolicyDocument, PolicyVersion, Statement, equivalent, normalise},
     },
     engine::failure::Failure,
 };
@@ -59,30 +59,73 @@ pub fn check(trust: Option<&Trust>, allowed: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// Whether the wanted trust policy lets in more principals and shuts nobody out. Such a change can wait until
-/// the role's policies are what the new principals may have.
-pub fn only_widens(current: &str, wanted: &str) -> bool {
-    match (grants(current), grants(wanted)) {
-        (Some(current), Some(wanted)) => current.denied == wanted.denied && current.allowed.is_subset(&wanted.allowed),
-        _ => false,
-    }
+/// How one trust policy becomes another without ever letting in who is in neither, or shutting out who is in both.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transition {
+    /// They mean the same.
+    Same,
+    /// The new one lets in fewer.
+    Narrower,
+    /// The new one lets in more.
+    Wider,
+    /// Nobody is in both.
+    Disjoint,
+    /// Some leave and some come: this one lets in those who are in both.
+    Through(String),
 }
 
-/// A trust policy taken apart: one normalised policy for each principal of each statement.
+/// What a change of the trust policy does to those whom it names. A policy that is not understood shares nobody.
+pub fn transition(current: &str, wanted: &str) -> Transition {
+    if equivalent(current, wanted) {
+        return Transition::Same;
+    }
+    let (Some(from), Some(to)) = (grants(current), grants(wanted)) else { return Transition::Disjoint };
+    let within = |inner: &Grants, outer: &Grants| {
+        inner.allowed.keys().all(|grant| outer.allowed.contains_key(grant))
+            && outer.denied.keys().all(|denial| inner.denied.contains_key(denial))
+    };
+    if within(&to, &from) {
+        return Transition::Narrower;
+    }
+    if within(&from, &to) {
+        return Transition::Wider;
+    }
+    let common = to.allowed.into_iter().filter(|(grant, _)| from.allowed.contains_key(grant));
+    let common: BTreeMap<String, Statement> = common.collect();
+    if common.is_empty() {
+        return Transition::Disjoint;
+    }
+    let denied = from.denied.into_iter().chain(to.denied).collect::<BTreeMap<_, _>>();
+    let statement = common.into_values().chain(denied.into_values()).map(without_sid).collect();
+    Transition::Through(PolicyDocument { version: to.version, id: None, statement }.to_json())
+}
+
+/// Two statements of one policy may not have the same Sid, and one that is taken apart would.
+fn without_sid(statement: Statement) -> Statement {
+    Statement { sid: None, ..statement }
+}
+
+/// A trust policy taken apart: one statement for each principal of each statement, by what it means.
 struct Grants {
-    allowed: BTreeSet<String>,
-    denied: BTreeSet<String>,
+    version: Option<PolicyVersion>,
+    allowed: BTreeMap<String, Statement>,
+    denied: BTreeMap<String, Statement>,
 }
 
 fn grants(document: &str) -> Option<Grants> {
-    let document: PolicyDocument = serde_json::from_str(document).ok()?;
-    let mut grants = Grants { allowed: BTreeSet::new(), denied: BTreeSet::new() };
+    let mut document: Value = serde_json::from_str(document).ok()?;
+    if let Some(statement @ Value::Object(_)) = document.get_mut("Statement") {
+        *statement = json!([statement.take()]);
+    }
+    let document: PolicyDocument = serde_json::from_value(document).ok()?;
+    let mut grants = Grants { version: document.version, allowed: BTreeMap::new(), denied: BTreeMap::new() };
     for statement in &document.statement {
         let side = if statement.effect == Effect::Allow { &mut grants.allowed } else { &mut grants.denied };
-        side.extend(principals(statement).into_iter().map(|principal| {
-            let statement = vec![Statement { principal, ..statement.clone() }];
-            normalise(&PolicyDocument { statement, ..document.clone() }.to_json())
-        }));
+        for principal in principals(statement) {
+            let one = Statement { principal, ..statement.clone() };
+            let alone = PolicyDocument { statement: vec![without_sid(one.clone())], id: None, ..document.clone() };
+            side.insert(normalise(&alone.to_json()), one);
+        }
     }
     Some(grants)
 }
@@ -133,7 +176,7 @@ fn only_services(statement: &Statement) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cloud::policy::equivalent, kinds::instance_role::spec::InstanceProfileSpec};
+    use crate::kinds::instance_role::spec::InstanceProfileSpec;
 
     fn by_services(services: &[&str]) -> Trust {
         Trust { services: Some(services.iter().map(|s| (*s).to_owned()).collect()), policy: None }
@@ -169,26 +212,29 @@ mod tests {
     }
 
     #[test]
-    fn wider_is_told_from_other() {
+    fn transitions() {
         let by = |services: &[&str]| document(Some(&by_services(services)));
-        let (ec2, both) = (by(&["ec2.amazonaws.com"]), by(&["lambda.amazonaws.com", "ec2.amazonaws.com"]));
+        let (ec2, lambda, ecs) = ("ec2.amazonaws.com", "lambda.amazonaws.com", "ecs.amazonaws.com");
         let statement = |service: &str| json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" });
-        let split = json!({
-            "Version": "2012-10-17",
-            "Statement": [statement("lambda.amazonaws.com"), statement("ec2.amazonaws.com")],
-        });
-        let mut denying = split.clone();
-        denying["Statement"][0]["Effect"] = json!("Deny");
-        for (current, wanted, wider) in [
-            (&ec2, &both, true),
-            (&both, &ec2, false),
-            (&ec2, &split.to_string(), true),
-            (&ec2, &denying.to_string(), false),
-            (&ec2, &both.replace("sts:AssumeRole", "sts:*"), false),
-            (&by(&["ecs.amazonaws.com"]), &both, false),
-            (&"not JSON".to_owned(), &both, false),
+        let policy = |statement: Value| json!({ "Version": "2012-10-17", "Statement": statement }).to_string();
+        let split = policy(json!([statement(lambda), statement(ec2)]));
+        let deny = json!({ "Effect": "Deny", "Principal": { "AWS": "1" }, "Action": "sts:AssumeRole" });
+        let denying = policy(json!([statement(ec2), deny]));
+        let through = Transition::Through(policy(json!([statement(ec2)])));
+        for (current, wanted, expected) in [
+            (&by(&[ec2]), &policy(statement(ec2)), Transition::Same),
+            (&by(&[ec2]), &by(&[lambda, ec2]), Transition::Wider),
+            (&policy(statement(ec2)), &by(&[lambda, ec2]), Transition::Wider),
+            (&by(&[lambda, ec2]), &by(&[ec2]), Transition::Narrower),
+            (&by(&[ec2]), &split, Transition::Wider),
+            (&by(&[ec2]), &denying, Transition::Narrower),
+            (&denying, &by(&[ec2]), Transition::Wider),
+            (&by(&[ec2]), &by(&[ecs]), Transition::Disjoint),
+            (&by(&[ec2]), &split.replace("sts:AssumeRole", "sts:*"), Transition::Disjoint),
+            (&by(&[lambda, ec2]), &by(&[ecs, ec2]), through),
+            (&"not JSON".to_owned(), &by(&[ec2]), Transition::Disjoint),
         ] {
-            assert_eq!(only_widens(current, wanted), wider, "{current} {wanted}");
+            assert_eq!(transition(current, wanted), expected, "{current} {wanted}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     cloud::{
-        guardrails::{Guardrails, allows},
+        guardrails::Guardrails,
         lambda::{Environment, NewFunction},
         ownership::{Owner, Tags},
         sensitive::Sensitive,
@@ -138,7 +138,7 @@ fn execution_role(
         return Ok(Role::Owned(OwnedRole::new(namespace, name, owner.uid, &object.spec.common, create)));
     }
     match (&spec.arn, referenced) {
-        (Some(arn), _) if !allows(&guardrails.allowed_execution_roles, arn) => Err(Failure::terminal(
+        (Some(arn), _) if !guardrails.allows_execution_role(arn) => Err(Failure::terminal(
             "NotAllowed",
             format!("spec.executionRole.arn: {arn} is not among the roles that --allowed-execution-roles allows"),
         )),

@@ -9,6 +9,7 @@ mod lifecycle;
 mod ownership;
 mod references;
 mod rest;
+mod role_whole;
 mod startup;
 mod story;
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use privatelink_operator::cloud::{
     ec2::{Ec2, Filter, NewEndpoint, Target},
     fault::Fault,
-    iam::{Iam, NewRole, PolicyScope},
+    iam::{Iam, NewRole},
     lambda::{ConfigurationChange, Lambda, NewFunction},
     ownership::{Tags, UID},
     sensitive::Sensitive,
@@ -261,7 +261,7 @@ async fn an_unknown_policy_or_role_is_no_such_entity() {
     assert_eq!(code(model.attach_policy("r", "arn:aws:iam::aws:policy/AWSLambdaRole").await), "NoSuchEntity");
     assert_eq!(code(model.attach_policy("none", EXECUTE).await), "NoSuchEntity");
     assert_eq!(code(model.attached_policies("none").await), "NoSuchEntity");
-    let known = model.managed_policies(PolicyScope::Aws).await.unwrap();
+    let known = model.managed_policies().await.unwrap();
     let arn = |name: &str| known.iter().find(|p| p.name == name).unwrap().arn.as_str();
     assert_eq!(arn("AWSLambdaRole"), "arn:aws:iam::aws:policy/service-role/AWSLambdaRole");
     assert_eq!(arn("AWSLambdaExecute"), EXECUTE);
@@ -282,14 +282,20 @@ async fn documents_are_checked_and_kept_in_another_form() {
     assert!(kept.contains(r#""Service":"ec2.amazonaws.com""#), "{kept}");
 }
 
-/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagRole.html>: keys are unique without case.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>: a role's keys are unique without case, an instance
+/// profile's are not.
 #[tokio::test(start_paused = true)]
 async fn tag_keys_of_a_role_are_unique_without_case() {
     let model = Model::new();
     model.create_role(&role("r", "ec2.amazonaws.com")).await.unwrap();
     let tags = |key: &str| Tags::from([(key.to_owned(), "x".to_owned())]);
     model.tag_role("r", &tags("Team")).await.unwrap();
-    assert_eq!(code(model.tag_role("r", &tags("team")).await), "InvalidInput");
+    let both = Tags::from([("Team".to_owned(), "x".to_owned()), ("team".to_owned(), "x".to_owned())]);
+    assert_eq!(code(model.tag_role("r", &both).await), "InvalidInput");
+    model.tag_role("r", &tags("team")).await.unwrap();
+    assert_eq!(Iam::role(&model, "r").await.unwrap().unwrap().tags, tags("team"), "it replaces the other");
+    model.create_instance_profile("p", "/", &both).await.unwrap();
+    assert_eq!(model.instance_profile("p").await.unwrap().unwrap().tags, both);
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>

@@ -232,6 +232,8 @@ fn role_case() -> Case {
                 ] } },
                 "instances": [{ "tags": { "app": "client" } }],
                 "tags": { "team": "a", "stage": "test" },
+                "description": "Invokes functions",
+                "maxSessionDurationSeconds": 7200,
             })
         },
         updates: vec![
@@ -243,6 +245,17 @@ fn role_case() -> Case {
                 spec["tags"] = json!({ "team": "b" });
             },
             |spec| spec["instances"] = json!([]),
+            |spec| {
+                spec["instanceProfile"] = json!({ "name": "renamed" });
+                spec.as_object_mut().unwrap().remove("description");
+                spec["maxSessionDurationSeconds"] = json!(3600);
+            },
+            |spec| {
+                spec["trust"] = json!({ "services": ["lambda.amazonaws.com"] });
+                spec["instanceProfile"] = json!({});
+                spec["managedPolicies"] = json!(["AWSLambdaRole"]);
+                spec.as_object_mut().unwrap().remove("instances");
+            },
         ],
         objects: &["profile", "role"],
         drifts: drift::ROLE,

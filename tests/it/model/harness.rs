@@ -95,13 +95,17 @@ pub fn identity(cluster_uid: &str, take_over_from: Option<&str>) -> ClusterIdent
 
 /// The operator's engine of one kind, on the model.
 pub fn engine<K: Kind<World = World>>(model: &Model, identity: &ClusterIdentity) -> Engine<K> {
-    let world = World::new(
-        Box::new(model.clone()),
-        REGION.to_owned(),
-        identity.clone(),
-        Guardrails::default(),
-        Arc::new(model.clone()),
-    );
+    engine_within(model, identity, Guardrails::default())
+}
+
+/// The same within an administrator's limits.
+pub fn engine_within<K: Kind<World = World>>(
+    model: &Model,
+    identity: &ClusterIdentity,
+    guardrails: Guardrails,
+) -> Engine<K> {
+    let world =
+        World::new(Box::new(model.clone()), REGION.to_owned(), identity.clone(), guardrails, Arc::new(model.clone()));
     Engine::new(Arc::new(world), model.objects::<K>(), Arc::new(model.clone()), EngineSettings::default())
 }
 
@@ -139,6 +143,16 @@ impl<K: Kind<World = World>> Run<K> {
         run
     }
 
+    /// A user has just created an object of this spec in an account that is as `model` has it.
+    pub fn on(model: Model, guardrails: Guardrails, allow_adoption: bool, spec: &Value) -> Self {
+        let before = model.content();
+        let identity = ClusterIdentity { allow_adoption, ..identity("cluster-1", None) };
+        let engine = engine_within(&model, &identity, guardrails);
+        let mut run = Self { model, engine, identity, uid: String::new(), before };
+        run.create(spec);
+        run
+    }
+
     /// The same, and the object has come to rest.
     pub async fn converged(case: &Case, lag: Lag) -> Self {
         let mut run = Self::begin(case, lag).await;
@@ -170,6 +184,13 @@ impl<K: Kind<World = World>> Run<K> {
     /// The object as the cluster has it.
     pub fn object(&self) -> Option<Value> {
         self.model.object::<K>(NAMESPACE, NAME)
+    }
+
+    /// The Ready condition, with its reason and message.
+    pub fn ready(&self) -> Value {
+        let conditions = self.object().map(|object| object["status"]["conditions"].clone()).unwrap_or_default();
+        let mut all = conditions.as_array().into_iter().flatten();
+        all.find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default()
     }
 
     /// The operator's process ends and another begins.

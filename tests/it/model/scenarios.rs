@@ -354,7 +354,7 @@ pub async fn throttled<K: Kind<World = World>>(case: Case) {
 
 impl<K: Kind<World = World>> Run<K> {
     /// Whether a sweep that begins now would wake the object.
-    async fn sweep_wakes(&self) -> bool {
+    pub async fn sweep_wakes(&self) -> bool {
         let object: K = serde_json::from_value(self.object().unwrap()).unwrap();
         let began = Instant::now();
         let seen = K::sweep(&self.engine.world, &[Arc::new(object)]).await.unwrap();
@@ -363,9 +363,7 @@ impl<K: Kind<World = World>> Run<K> {
 
     /// The reason of the Ready condition.
     fn reason(&self) -> String {
-        let conditions = self.object().map(|object| object["status"]["conditions"].clone()).unwrap_or_default();
-        let ready = conditions.as_array().into_iter().flatten().find(|condition| condition["type"] == "Ready");
-        ready.and_then(|condition| condition["reason"].as_str()).unwrap_or_default().to_owned()
+        self.ready()["reason"].as_str().unwrap_or_default().to_owned()
     }
 }
 

@@ -4,6 +4,10 @@ use serde_json::Value;
 
 use super::{Answer, refuse};
 
+/// Characters of a role's trust policy, without white space: the default quota,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+pub const TRUST_QUOTA: usize = 2048;
+
 /// What a policy is attached to decides which elements its statements must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
@@ -49,7 +53,28 @@ pub fn accept(document: &str, usage: Use) -> Answer<String> {
             return refuse(code, "Policy document has a wrong or missing Principal.");
         }
     }
-    Ok(unwrapped(value).to_string())
+    let kept = unwrapped(value).to_string();
+    if usage == Use::Trust && kept.chars().filter(|c| !c.is_whitespace()).count() > TRUST_QUOTA {
+        return refuse("LimitExceeded", format!("Cannot exceed quota for ACLSizePerRole: {TRUST_QUOTA}"));
+    }
+    Ok(kept)
+}
+
+/// ARNs of roles that a trust policy names as principals.
+pub fn roles_named(document: &str) -> Vec<String> {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) if text.contains(":role/") => found.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            Value::Object(fields) => {
+                fields.iter().filter(|(key, _)| *key != "Condition").for_each(|(_, value)| collect(value, found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(&serde_json::from_str(document).unwrap_or_default(), &mut found);
+    found
 }
 
 fn unwrapped(value: Value) -> Value {

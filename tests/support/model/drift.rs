@@ -65,6 +65,12 @@ pub enum Drift {
     DeleteProfile,
     /// The instances lose their profile.
     Disassociate,
+    /// The profile is deleted and made again, under the same name and with the role in it.
+    RecreateProfile,
+    /// The role's description is changed.
+    ChangeDescription,
+    /// The role's session duration is changed.
+    ChangeSession,
     /// The role and its profile are deleted.
     DeleteRole,
     /// The function is deleted.
@@ -109,6 +115,9 @@ pub const ROLE: &[Drift] = &[
     Drift::EmptyProfile,
     Drift::DeleteProfile,
     Drift::Disassociate,
+    Drift::RecreateProfile,
+    Drift::ChangeDescription,
+    Drift::ChangeSession,
 ];
 /// All that can happen to a function.
 pub const FUNCTION: &[Drift] = &[
@@ -189,6 +198,9 @@ impl State {
                 return self.iam.roles.put(key, None, Lag::NONE);
             }
             Drift::DeleteProfile => self.drop_profiles(&record.role.name),
+            Drift::RecreateProfile => self.recreate_profiles(&record.role.name),
+            Drift::ChangeDescription => record.role.description = Some("changed".to_owned()),
+            Drift::ChangeSession => record.role.max_session_seconds = Some(10_000),
             Drift::DetachPolicies => record.attached.clear(),
             Drift::AttachForeignPolicy => {
                 record.attached.insert("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess".to_owned());
@@ -209,6 +221,16 @@ impl State {
         for key in keys {
             if self.iam.profiles.current(&key).is_some_and(|p| p.profile.roles.iter().any(|name| name == role)) {
                 self.iam.profiles.put(&key, None, Lag::NONE);
+            }
+        }
+    }
+
+    fn recreate_profiles(&mut self, role: &str) {
+        let all: Vec<_> = self.iam.profiles.all().map(|(key, record)| (key.clone(), record.clone())).collect();
+        for (key, mut record) in all {
+            if record.profile.roles.iter().any(|name| name == role) {
+                record.profile.id = format!("AIPA{:017X}", self.number());
+                self.iam.profiles.put(&key, Some(record), Lag::NONE);
             }
         }
     }
@@ -313,12 +335,11 @@ impl Model {
             };
             format!("{endpoint:?} {:?}", r.fixed)
         });
-        let associations = state
-            .ec2
-            .associations
-            .all()
-            .filter(|(_, r)| r.ended_at.is_none())
-            .map(|(_, r)| format!("{} on {}", r.association.profile_arn, r.association.instance_id));
+        let associations = state.ec2.associations.all().filter(|(_, r)| r.ended_at.is_none()).map(|(_, r)| {
+            let alive = state.iam.profiles.all().any(|(_, p)| p.profile.id == r.association.profile_id);
+            let dead = if alive { "" } else { " (deleted)" };
+            format!("{}{dead} on {}", r.association.profile_arn, r.association.instance_id)
+        });
         let roles = state.iam.roles.all().map(|(_, r)| {
             let role = Role { id: String::new(), ..r.role.clone() };
             format!("{role:?} {:?} {:?}", r.attached, r.inline)

@@ -117,6 +117,7 @@ impl State {
             id: format!("iip-assoc-{:017x}", self.number()),
             instance_id: instance_id.to_owned(),
             profile_arn: profile_arn.to_owned(),
+            profile_id: self.profile_id(profile_arn),
             state: "associating".to_owned(),
         };
         let record = AssociationRecord {
@@ -143,10 +144,15 @@ impl State {
         self.ec2.associations.put(&record.association.id.clone(), Some(record), lag);
     }
 
+    fn profile_id(&self, arn: &str) -> String {
+        let found = self.iam.profiles.all().find(|(_, record)| record.profile.arn == arn);
+        found.map(|(_, record)| record.profile.id.clone()).unwrap_or_default()
+    }
+
     fn running(&self, instance_id: &str) -> Answer<bool> {
         match self.ec2.instances.get(instance_id) {
             None => refuse("InvalidInstanceID.NotFound", format!("The instance ID '{instance_id}' does not exist")),
-            Some(instance) if ["terminated", "shutting-down"].contains(&instance.state.as_str()) => refuse(
+            Some(instance) if !["running", "stopped"].contains(&instance.state.as_str()) => refuse(
                 "IncorrectInstanceState",
                 format!("The instance '{instance_id}' is not in the 'running' or 'stopped' states."),
             ),

@@ -23,6 +23,7 @@ pub struct Faults {
     fail_before: Option<usize>,
     throttle: usize,
     denied: Vec<&'static str>,
+    refusals: Vec<(&'static str, usize, Refusal)>,
     down: bool,
 }
 
@@ -35,6 +36,10 @@ impl Faults {
         if self.denied.contains(&operation) {
             let message = format!("User is not authorized to perform {operation}");
             return Some(Cut::Refused(Refusal { code: "AccessDenied", message }));
+        }
+        if let Some((_, left, refusal)) = self.refusals.iter_mut().find(|(of, left, _)| *of == operation && *left > 0) {
+            *left -= 1;
+            return Some(Cut::Refused(refusal.clone()));
         }
         if self.throttle > 0 {
             self.throttle -= 1;
@@ -99,6 +104,12 @@ impl Model {
     /// The operator's credentials do not allow an operation.
     pub fn deny(&self, operation: &'static str) {
         self.state().faults.denied.push(operation);
+    }
+
+    /// The next n calls of an operation are refused.
+    pub fn refuse_next(&self, operation: &'static str, n: usize, code: &'static str, message: &str) {
+        let refusal = Refusal { code, message: message.to_owned() };
+        self.state().faults.refusals.push((operation, n, refusal));
     }
 
     /// Whether the operator is dead.

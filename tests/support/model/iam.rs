@@ -1,12 +1,15 @@
 //! IAM: <https://docs.aws.amazon.com/IAM/latest/APIReference/>. Names are unique without regard to case,
 //! changes reach readers and other services late.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use privatelink_operator::cloud::{
     fault::{Fault, Service},
-    iam::{Iam, InstanceProfile, ManagedPolicy, NewRole, PolicyScope, Role, RoleDetail},
+    iam::{Iam, InstanceProfile, ManagedPolicy, NewRole, Role, RoleDetail},
     ownership::Tags,
 };
 use tokio::time::Instant;
@@ -35,6 +38,7 @@ pub struct RoleRecord {
     pub attached: BTreeSet<String>,
     /// Inline policies.
     pub inline: BTreeMap<String, String>,
+    created: Instant,
     /// When the trust policy was last changed, and what it was before that.
     trust_before: (Instant, Option<String>),
 }
@@ -57,6 +61,10 @@ pub struct IamState {
     pub profiles: Store<ProfileRecord>,
     /// ARNs of all managed policies.
     pub policies: BTreeSet<String>,
+    /// How many roles, and how many instance profiles, the account may have.
+    pub quota: usize,
+    /// For how long after its creation a role is shown with its unique id where the ARN belongs.
+    pub arn_shown_after: Duration,
 }
 
 impl Default for IamState {
@@ -72,6 +80,8 @@ impl Default for IamState {
         Self {
             roles: Store::default(),
             profiles: Store::default(),
+            quota: 1000,
+            arn_shown_after: Duration::ZERO,
             policies: policies.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect(),
         }
     }
@@ -147,6 +157,17 @@ impl State {
         Ok(())
     }
 
+    /// Roles of the account that a trust policy names must exist.
+    fn check_principals(&self, document: &str) -> Answer<()> {
+        let unknown = documents::roles_named(document)
+            .into_iter()
+            .find(|arn| !self.iam.roles.all().any(|(_, record)| record.role.arn == *arn));
+        match unknown {
+            Some(arn) => refuse("MalformedPolicyDocument", format!("Invalid principal in policy: \"AWS\":\"{arn}\"")),
+            None => Ok(()),
+        }
+    }
+
     fn known_policy(&self, arn: &str, what: &str) -> Answer<()> {
         if self.iam.policies.contains(arn) {
             return Ok(());
@@ -155,10 +176,15 @@ impl State {
     }
 }
 
-fn check_tags(tags: &Tags) -> Answer<()> {
+fn check_tag_count(tags: &Tags) -> Answer<()> {
     if tags.len() > TAG_QUOTA {
         return refuse("LimitExceeded", "The number of tags has reached the maximum limit.");
     }
+    Ok(())
+}
+
+fn check_tags(tags: &Tags) -> Answer<()> {
+    check_tag_count(tags)?;
     let keys: BTreeSet<_> = tags.keys().map(|key| key.to_lowercase()).collect();
     if keys.len() != tags.len() {
         return refuse("InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
@@ -206,7 +232,14 @@ impl Model {
 #[async_trait]
 impl Iam for Model {
     async fn role(&self, name: &str) -> Result<Option<Role>, Fault> {
-        self.iam_read("GetRole", |s, _| Ok(s.iam.roles.read(&key(name)).map(|r| r.role))).await
+        self.iam_read("GetRole", |s, now| {
+            let shown_after = s.iam.arn_shown_after;
+            Ok(s.iam.roles.read(&key(name)).map(|record| match record.role {
+                role if now < record.created + shown_after => Role { arn: role.id.clone(), ..role },
+                role => role,
+            }))
+        })
+        .await
     }
 
     async fn create_role(&self, new: &NewRole) -> Result<Role, Fault> {
@@ -217,11 +250,15 @@ impl Iam for Model {
             if new.name.is_empty() || new.name.len() > 64 {
                 return refuse("ValidationError", "Value at 'roleName' failed to satisfy constraint.");
             }
+            if s.iam.roles.all().count() >= s.iam.quota {
+                return refuse("LimitExceeded", format!("Cannot exceed quota for RolesPerAccount: {}", s.iam.quota));
+            }
             check_session(new.max_session_seconds)?;
             check_tags(&new.tags)?;
             if let Some(boundary) = &new.permissions_boundary {
                 s.known_policy(boundary, "Scope ARN:")?;
             }
+            s.check_principals(&new.trust_policy)?;
             let role = Role {
                 name: new.name.clone(),
                 arn: format!("arn:aws:iam::{ACCOUNT}:role{}{}", new.path, new.name),
@@ -237,6 +274,7 @@ impl Iam for Model {
                 role: role.clone(),
                 attached: BTreeSet::new(),
                 inline: BTreeMap::new(),
+                created: now,
                 trust_before: (now, None),
             };
             let lag = s.timing.lag;
@@ -269,6 +307,7 @@ impl Iam for Model {
     async fn update_trust(&self, role: &str, document: &str) -> Result<(), Fault> {
         self.iam_write("UpdateAssumeRolePolicy", |s, now| {
             let document = accept(document, Use::Trust)?;
+            s.check_principals(&document)?;
             s.change_role(role, |r| {
                 let before = std::mem::replace(&mut r.role.trust_policy, document);
                 r.trust_before = (now, Some(before));
@@ -313,9 +352,12 @@ impl Iam for Model {
 
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<(), Fault> {
         self.iam_write("TagRole", |s, _| {
+            check_tags(tags)?;
             s.change_role(role, |r| {
+                // Keys of a role differ by more than case: one in another case replaces the old one.
+                r.role.tags.retain(|key, _| !tags.keys().any(|new| new.eq_ignore_ascii_case(key)));
                 r.role.tags.extend(tags.clone());
-                check_tags(&r.role.tags)
+                check_tag_count(&r.role.tags)
             })
         })
         .await
@@ -324,7 +366,7 @@ impl Iam for Model {
     async fn untag_role(&self, role: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
         self.iam_removal("UntagRole", |s, _| {
             s.change_role(role, |r| {
-                r.role.tags.retain(|key, _| !keys.contains(key));
+                r.role.tags.retain(|key, _| !keys.iter().any(|gone| gone.eq_ignore_ascii_case(key)));
                 Ok(())
             })
         })
@@ -405,12 +447,11 @@ impl Iam for Model {
         .await
     }
 
-    async fn managed_policies(&self, scope: PolicyScope) -> Result<Vec<ManagedPolicy>, Fault> {
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, Fault> {
         self.iam_read("ListPolicies", |s, _| {
             Ok(s.iam
                 .policies
                 .iter()
-                .filter(|arn| arn.starts_with("arn:aws:iam::aws:") == (scope == PolicyScope::Aws))
                 .map(|arn| ManagedPolicy {
                     name: arn.rsplit('/').next().unwrap_or_default().to_owned(),
                     arn: arn.clone(),
@@ -429,7 +470,13 @@ impl Iam for Model {
             if s.iam.profiles.current(&key(name)).is_some() {
                 return refuse("EntityAlreadyExists", format!("Instance Profile {name} already exists."));
             }
-            check_tags(tags)?;
+            check_tag_count(tags)?;
+            if s.iam.profiles.all().count() >= s.iam.quota {
+                return refuse(
+                    "LimitExceeded",
+                    format!("Cannot exceed quota for InstanceProfilesPerAccount: {}", s.iam.quota),
+                );
+            }
             let profile = InstanceProfile {
                 name: name.to_owned(),
                 arn: format!("arn:aws:iam::{ACCOUNT}:instance-profile{path}{name}"),
@@ -465,7 +512,18 @@ impl Iam for Model {
         self.iam_write("TagInstanceProfile", |s, _| {
             let mut record = s.profile_target(name)?;
             record.profile.tags.extend(tags.clone());
-            check_tags(&record.profile.tags)?;
+            check_tag_count(&record.profile.tags)?;
+            let lag = s.timing.lag;
+            s.iam.profiles.put(&key(name), Some(record), lag);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn untag_instance_profile(&self, name: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
+        self.iam_removal("UntagInstanceProfile", |s, _| {
+            let mut record = s.profile_target(name)?;
+            record.profile.tags.retain(|key, _| !keys.contains(key));
             let lag = s.timing.lag;
             s.iam.profiles.put(&key(name), Some(record), lag);
             Ok(())
@@ -512,6 +570,30 @@ impl Iam for Model {
                 .filter(|p| p.profile.roles.iter().any(|name| name.eq_ignore_ascii_case(role)))
                 .map(|p| InstanceProfile { tags: Tags::new(), ..p.profile })
                 .collect())
+        })
+        .await
+    }
+
+    async fn roles(&self) -> Result<Vec<Role>, Fault> {
+        self.iam_read("ListRoles", |s, _| {
+            let roles = s.iam.roles.list().into_iter();
+            Ok(roles.map(|record| Role { permissions_boundary: None, tags: Tags::new(), ..record.role }).collect())
+        })
+        .await
+    }
+
+    async fn account_summary(&self) -> Result<BTreeMap<String, i64>, Fault> {
+        self.iam_read("GetAccountSummary", |s, _| {
+            let numbers = [
+                ("Roles", s.iam.roles.all().count()),
+                ("RolesQuota", s.iam.quota),
+                ("InstanceProfiles", s.iam.profiles.all().count()),
+                ("InstanceProfilesQuota", s.iam.quota),
+                ("AttachedPoliciesPerRoleQuota", ATTACHED_QUOTA),
+                ("RolePolicySizeQuota", INLINE_QUOTA),
+                ("AssumeRolePolicySizeQuota", documents::TRUST_QUOTA),
+            ];
+            Ok(numbers.into_iter().map(|(key, number)| (key.to_owned(), number.try_into().unwrap())).collect())
         })
         .await
     }

@@ -129,14 +129,23 @@ async fn details_of_all_roles() {
 }
 
 #[tokio::test]
-async fn scopes() {
-    let empty = || ok("<ListPoliciesResponse><ListPoliciesResult/></ListPoliciesResponse>");
-    let (iam, replay) = iam([empty(), empty()]);
-    iam.managed_policies(PolicyScope::Aws).await.unwrap();
-    iam.managed_policies(PolicyScope::Local).await.unwrap();
-    let bodies = replay.bodies();
-    assert!(bodies[0].contains("Scope=AWS&") && bodies[0].contains("MaxItems=1000"), "{}", bodies[0]);
-    assert!(bodies[1].contains("Scope=Local&"), "{}", bodies[1]);
+async fn managed_policies_of_aws_and_of_the_account_come_in_one_list() {
+    let (iam, replay) = iam([ok("<ListPoliciesResponse><ListPoliciesResult/></ListPoliciesResponse>")]);
+    iam.managed_policies().await.unwrap();
+    let body = replay.bodies().remove(0);
+    assert!(body.contains("Scope=All&") && body.contains("MaxItems=1000"), "{body}");
+}
+
+#[tokio::test]
+async fn the_account_summary_has_usage_and_quotas() {
+    let entry = |key: &str, value: u32| format!("<entry><key>{key}</key><value>{value}</value></entry>");
+    let map = [entry("Roles", 998), entry("RolesQuota", 1000)].concat();
+    let (iam, _) = iam([ok(&format!(
+        "<GetAccountSummaryResponse><GetAccountSummaryResult><SummaryMap>{map}</SummaryMap></GetAccountSummaryResult>\
+         </GetAccountSummaryResponse>"
+    ))]);
+    let summary = iam.account_summary().await.unwrap();
+    assert_eq!(summary, BTreeMap::from([("Roles".to_owned(), 998), ("RolesQuota".to_owned(), 1000)]));
 }
 
 #[tokio::test]
@@ -152,6 +161,7 @@ async fn what_is_gone_needs_no_removal() {
         iam.delete_inline_policy("r", "a"),
         iam.delete_instance_profile("p"),
         iam.remove_role_from_profile("p", "r"),
+        iam.untag_instance_profile("p", &keys),
     ] {
         assert_eq!(removal.await, Ok(()));
     }
@@ -182,6 +192,7 @@ async fn writes_are_sent_once_and_reads_three_times() {
         iam.create_instance_profile("p", "/", &tags).map_ok(drop).boxed(),
         iam.delete_instance_profile("p"),
         iam.tag_instance_profile("p", &tags),
+        iam.untag_instance_profile("p", &keys),
         iam.add_role_to_profile("p", "r"),
         iam.remove_role_from_profile("p", "r"),
     ] {
@@ -191,7 +202,9 @@ async fn writes_are_sent_once_and_reads_three_times() {
         iam.role("r").map_ok(drop).boxed(),
         iam.attached_policies("r").map_ok(drop).boxed(),
         iam.inline_policies("r").map_ok(drop).boxed(),
-        iam.managed_policies(PolicyScope::Aws).map_ok(drop).boxed(),
+        iam.managed_policies().map_ok(drop).boxed(),
+        iam.roles().map_ok(drop).boxed(),
+        iam.account_summary().map_ok(drop).boxed(),
         iam.instance_profile("p").map_ok(drop).boxed(),
         iam.instance_profiles_for_role("r").map_ok(drop).boxed(),
         iam.role_details().map_ok(drop).boxed(),

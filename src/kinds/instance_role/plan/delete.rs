@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     Hold, decide,
-    instances::{disassociate, few},
+    instances::{by_instance, disassociate, few},
 };
 
 /// For how long a role that may just have been created must be unseen until it is believed to be absent.
@@ -32,8 +32,9 @@ pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>)
         return Plan::Wait { reason: "RoleInUse", message, after: RELEASE };
     }
     let (mut steps, mut holds) = (Vec::new(), Vec::new());
-    if let Some(ours) = &observed.profile {
-        holds.extend(profile(subject, observed, &ours.profile, &mut steps));
+    let wanted = observed.profile.iter().map(|found| &found.profile);
+    for ours in wanted.chain(&observed.retired) {
+        holds.extend(profile(subject, observed, ours, &mut steps));
     }
     let leaves_profile = steps.iter().all(|step| !matches!(step, Step::Disassociate { .. }));
     if let Some(role) = &observed.role
@@ -69,9 +70,13 @@ pub fn profile(
 ) -> Option<Hold> {
     let recorded = &subject.status.associations_made;
     let made: BTreeSet<&String> = recorded.iter().chain(&observed.held_by.selected).collect();
-    let all = observed.associations.iter().flatten();
-    let users: Vec<&ProfileAssociation> = all.filter(|association| association.profile_arn == profile.arn).collect();
-    let unseen = recorded.iter().find(|id| !users.iter().any(|association| association.instance_id == **id));
+    let all = observed.associations.as_deref().unwrap_or_default();
+    let users: Vec<&ProfileAssociation> = all.iter().filter(|known| known.profile_arn == profile.arn).collect();
+    let ours = observed.profile_arns();
+    let carrying = by_instance(all, &ours);
+    let unseen = recorded.iter().find(|id| {
+        !carrying.get(id.as_str()).is_some_and(|association| ours.contains(&association.profile_arn.as_str()))
+    });
     let (leaving, staying): (Vec<_>, Vec<_>) =
         users.into_iter().partition(|association| association.state == "disassociating");
     let (ours, others): (Vec<_>, Vec<_>) =
@@ -115,30 +120,35 @@ fn role_hold(subject: &Subject<InstanceRole>, observed: &Observed, role: &Observ
     (!foreign.is_empty()).then(|| Hold::Wait {
         reason: "PolicyInUse",
         message: format!(
-            "spec.foreignPolicies is Keep, and others put policies on the role: {}; remove them there",
+            "others put policies on the role: {}; remove them there, or set spec.foreignPolicies to Remove",
             few(&foreign)
         ),
         after: RELEASE,
     })
 }
 
-/// With `foreignPolicies: Keep`, the policies that neither the status nor the spec claims.
+/// The policies that neither the status nor the spec claims, where the spec does not say that they are ours to remove:
+/// by a list that is the whole list, or by `foreignPolicies: Remove`.
 fn foreign_policies(subject: &Subject<InstanceRole>, role: &ObservedRole) -> Vec<String> {
-    let Some(spec) = subject.object.as_ref().map(|object| &object.spec) else { return Vec::new() };
-    if spec.foreign_policies != Some(ForeignPolicies::Keep) {
-        return Vec::new();
-    }
     let status = &subject.status;
+    let spec = subject.object.as_ref().map(|object| &object.spec);
+    let stay = |given: bool| match spec.and_then(|spec| spec.foreign_policies) {
+        Some(ForeignPolicies::Remove) => false,
+        Some(ForeignPolicies::Keep) => true,
+        None => !given,
+    };
+    let managed = spec.and_then(|spec| spec.managed_policies.as_ref());
     let named = |arn: &str| {
-        let mut given = spec.managed_policies.iter().flatten();
+        let mut given = managed.into_iter().flatten();
         given.any(|given| given == arn || arn.ends_with(&format!("/{given}")))
     };
     let attached = role.attached.iter().filter(|arn| !status.managed_policies.contains(arn) && !named(arn));
-    let inline = role.inline.keys().filter(|name| {
-        !status.inline_policies.contains(name)
-            && !spec.inline_policies.as_ref().is_some_and(|policies| policies.contains_key(*name))
+    let inline = spec.and_then(|spec| spec.inline_policies.as_ref());
+    let put = role.inline.keys().filter(|name| {
+        !status.inline_policies.contains(name) && !inline.is_some_and(|policies| policies.contains_key(*name))
     });
-    attached.chain(inline).cloned().collect()
+    let attached = attached.filter(|_| stay(managed.is_some()));
+    attached.chain(put.filter(|_| stay(inline.is_some()))).cloned().collect()
 }
 
 fn delete_role(observed: &ObservedRole, steps: &mut Vec<Step>) {

@@ -1,13 +1,18 @@
 //! The association of the instance profile with the selected instances.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use crate::{
-    cloud::ec2::ProfileAssociation,
+    cloud::{ec2::ProfileAssociation, iam::InstanceProfile},
+    engine::kind::Subject,
     kinds::instance_role::{
         desired::{Desired, Instances},
-        resolve::ProfileOwner,
-        spec::InstanceRoleStatus,
+        observe::Observed,
+        resolve::{ProfileOwner, Unmatched},
+        spec::InstanceRole,
         step::Step,
     },
 };
@@ -30,37 +35,40 @@ enum Need {
 /// Associates what is selected and undoes what we associated and is no longer selected. One instance's fault
 /// does not hold up the others.
 pub fn plan(
-    status: &InstanceRoleStatus,
+    subject: &Subject<InstanceRole>,
     desired: &Desired,
-    profile_arn: &str,
-    associations: &[ProfileAssociation],
+    profile: &InstanceProfile,
+    observed: &Observed,
     steps: &mut Vec<Step>,
     holds: &mut Vec<Hold>,
 ) {
     let unselected = Instances::default();
     let instances = desired.instances.as_ref().unwrap_or(&unselected);
-    let current = by_instance(associations, profile_arn);
+    let retired: Vec<&str> = observed.retired.iter().map(|profile| profile.arn.as_str()).collect();
+    let current = by_instance(observed.associations.as_deref().unwrap_or_default(), &[profile.arn.as_str()]);
     let (mut waits, mut conflicts) = (Vec::new(), Vec::new());
+    let wish = Wish { profile, retired: &retired, displaceable: instances.replace.as_ref() };
     for (id, state) in &instances.selected {
-        match need(instances, id, state, profile_arn, current.get(id.as_str()).copied()) {
+        match wish.need(id, state, current.get(id.as_str()).copied()) {
             Need::Nothing => {}
             Need::Step(step) => steps.push(step),
             Need::Wait(message) => waits.push(message),
             Need::Conflict(message) => conflicts.push(message),
         }
     }
-    let deselected: Vec<_> = status
-        .associations_made
+    let made = &subject.status.associations_made;
+    let deselected: Vec<_> = made
         .iter()
         .filter(|id| !instances.selected.contains_key(*id))
         .filter_map(|id| current.get(id.as_str()).copied())
-        .filter(|association| association.profile_arn == profile_arn && association.state != "disassociating")
+        .filter(|association| association.profile_arn == profile.arn && association.state != "disassociating")
         .collect();
-    if instances.unmatched.is_empty() {
+    let unmatched = instances.unmatched.all();
+    if unmatched.is_empty() {
         steps.extend(deselected.into_iter().map(disassociate));
     } else {
-        let emptied = instances.selected.is_empty() && !status.associations_made.is_empty();
-        holds.push(nothing_matched(&instances.unmatched, emptied || !deselected.is_empty()));
+        let emptied = instances.selected.is_empty() && !made.is_empty();
+        holds.extend(nothing_matched(subject, &instances.unmatched, emptied || !deselected.is_empty()));
     }
     if !waits.is_empty() {
         holds.insert(0, Hold::Wait { reason: "WaitingForInstances", message: few(&waits), after: SETTLES });
@@ -76,58 +84,100 @@ pub fn disassociate(association: &ProfileAssociation) -> Step {
 }
 
 /// A term without a match could be a mistake, and undoing an association cuts an instance off: so while there
-/// is one, nothing is undone.
-fn nothing_matched(terms: &[String], holds_back: bool) -> Hold {
-    let message = format!("spec.instances: no instance matches {}", few(terms));
+/// is one, nothing is undone. With nothing to undo, instances that carry some tags may yet be launched, but one that
+/// is named by its id is missed.
+fn nothing_matched(subject: &Subject<InstanceRole>, unmatched: &Unmatched, holds_back: bool) -> Option<Hold> {
+    let nobody = |terms: &[String]| format!("spec.instances: no instance matches {}", few(terms));
     if holds_back {
-        let message = format!("{message}; what is associated already stays so until every term matches or is removed");
-        Hold::Refuse { reason: "NoInstanceMatched", message }
+        let message = format!(
+            "{}; what is associated already stays so until every term matches or is removed",
+            nobody(&unmatched.all())
+        );
+        return Some(Hold::Refuse { reason: "NoInstanceMatched", message });
+    }
+    if unmatched.ids.is_empty() {
+        return None;
+    }
+    let message = nobody(&unmatched.ids);
+    Some(if subject.settled {
+        Hold::Refuse {
+            reason: "NoInstanceMatched",
+            message: format!("{message}; remove the term, or start the instance"),
+        }
     } else {
         Hold::Wait { reason: "NoInstanceMatched", message, after: COMES }
-    }
+    })
 }
 
-fn need(instances: &Instances, id: &str, state: &str, profile_arn: &str, current: Option<&ProfileAssociation>) -> Need {
-    let Some(current) = current else {
-        return match state {
-            "pending" => Need::Wait(format!("instance {id} is pending")),
-            _ => Need::Step(Step::Associate { instance: id.to_owned(), profile_arn: profile_arn.to_owned() }),
-        };
-    };
-    let other = current.profile_arn.as_str();
-    match current.state.as_str() {
-        "associated" if other == profile_arn => Need::Nothing,
-        "associated" => displace(instances, id, profile_arn, current),
-        transitional => Need::Wait(format!("instance {id} is {transitional} {other}")),
-    }
+/// The profile that instances should carry, and what it may take the place of.
+struct Wish<'a> {
+    profile: &'a InstanceProfile,
+    retired: &'a [&'a str],
+    displaceable: Option<&'a BTreeMap<String, ProfileOwner>>,
 }
 
-fn displace(instances: &Instances, id: &str, profile_arn: &str, current: &ProfileAssociation) -> Need {
-    let displaced = current.profile_arn.clone();
-    let Some(owners) = &instances.replace else {
-        return Need::Conflict(format!("instance {id} has the instance profile {displaced} (see spec.onConflict)"));
-    };
-    match owners.get(&displaced) {
-        Some(ProfileOwner::Untagged) => Need::Step(Step::Replace {
-            instance: id.to_owned(),
-            association: current.id.clone(),
-            displaced,
-            profile_arn: profile_arn.to_owned(),
-        }),
-        Some(ProfileOwner::Object(owner)) => {
-            Need::Conflict(format!("instance {id} has the instance profile {displaced}, which belongs to {owner}"))
+impl Wish<'_> {
+    fn need(&self, id: &str, state: &str, current: Option<&ProfileAssociation>) -> Need {
+        if !["running", "stopped"].contains(&state) && current.is_none_or(|current| !self.carries(current)) {
+            return Need::Wait(format!("instance {id} is {state}"));
         }
-        None => Need::Wait(format!("instance {id} has just got the instance profile {displaced}")),
+        let Some(current) = current else {
+            return Need::Step(Step::Associate { instance: id.to_owned(), profile_arn: self.profile.arn.clone() });
+        };
+        let other = current.profile_arn.as_str();
+        match current.state.as_str() {
+            "associated" if self.carries(current) => Need::Nothing,
+            "associated" if other == self.profile.arn || self.retired.contains(&other) => {
+                self.displace(id, state, current)
+            }
+            "associated" => self.displace_other(id, state, current),
+            transitional => Need::Wait(format!("instance {id} is {transitional} {other}")),
+        }
+    }
+
+    /// By the unique id too, where EC2 shows it: a profile that was deleted and made again has another, and what is
+    /// associated with the old one gets no credentials.
+    fn carries(&self, current: &ProfileAssociation) -> bool {
+        let (wanted, has) = (&self.profile.id, &current.profile_id);
+        current.profile_arn == self.profile.arn && (wanted == has || wanted.is_empty() || has.is_empty())
+    }
+
+    /// EC2 replaces an association on a running instance only; a stopped one is none the worse for a gap:
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReplaceIamInstanceProfileAssociation.html>.
+    fn displace(&self, id: &str, state: &str, current: &ProfileAssociation) -> Need {
+        Need::Step(match state {
+            "running" => Step::Replace {
+                instance: id.to_owned(),
+                association: current.id.clone(),
+                displaced: current.profile_arn.clone(),
+                profile_arn: self.profile.arn.clone(),
+            },
+            _ => disassociate(current),
+        })
+    }
+
+    fn displace_other(&self, id: &str, state: &str, current: &ProfileAssociation) -> Need {
+        let displaced = &current.profile_arn;
+        let Some(owners) = self.displaceable else {
+            return Need::Conflict(format!("instance {id} has the instance profile {displaced} (see spec.onConflict)"));
+        };
+        match owners.get(displaced) {
+            Some(ProfileOwner::Untagged) => self.displace(id, state, current),
+            Some(ProfileOwner::Object(owner)) => {
+                Need::Conflict(format!("instance {id} has the instance profile {displaced}, which belongs to {owner}"))
+            }
+            None => Need::Wait(format!("instance {id} has just got the instance profile {displaced}")),
+        }
     }
 }
 
 /// The association that tells most of each instance: while one is replaced, two may be seen.
-fn by_instance<'a>(
+pub fn by_instance<'a>(
     associations: &'a [ProfileAssociation],
-    profile_arn: &str,
+    ours: &[&str],
 ) -> HashMap<&'a str, &'a ProfileAssociation> {
     let rank = |association: &ProfileAssociation| {
-        (association.state == "disassociating", association.profile_arn != profile_arn)
+        (association.state == "disassociating", !ours.contains(&association.profile_arn.as_str()))
     };
     let mut current: HashMap<&str, &ProfileAssociation> = HashMap::new();
     for association in associations {

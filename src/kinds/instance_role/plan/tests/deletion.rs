@@ -7,7 +7,7 @@ fn order_of_a_deletion() {
     let mut aws = InMemory::default();
     aws.settle(&desired());
     let first = plan_delete(&deleting(None, &aws.status), aws.observed().as_ref());
-    assert_eq!(words(&first), ["disassociate the instance profile from instance i-1"]);
+    assert_eq!(words(&first), ["disassociate the instance profile from instance i-1 (assoc-i-1)"]);
     aws.associations().clear();
     let second = plan_delete(&deleting(None, &aws.status), aws.observed().as_ref());
     assert_eq!(
@@ -63,7 +63,7 @@ fn what_holds_up_a_deletion() {
                 Holders { selected: strings(&["i-7"]), ..Holders::default() },
                 vec![association("i-7", OURS, "associated")],
             ),
-            "disassociate the instance profile from instance i-7",
+            "disassociate the instance profile from instance i-7 (assoc-i-7)",
         ),
         (
             None,
@@ -73,15 +73,22 @@ fn what_holds_up_a_deletion() {
         (
             Some(keep.clone()),
             Observed { profile: None, ..attached(&["arn:x/ReadOnly", "p1", "foreign"]) },
-            "wait PolicyInUse: spec.foreignPolicies is Keep, and others put policies on the role: foreign; \
-             remove them there",
+            "wait PolicyInUse: others put policies on the role: foreign; \
+             remove them there, or set spec.foreignPolicies to Remove",
         ),
         (
             Some(keep),
             Observed { profile: None, ..attached(&["arn:x/ReadOnly", "p1"]) },
             "detach arn:x/ReadOnly from role r",
         ),
-        (None, Observed { profile: None, ..attached(&["foreign"]) }, "detach foreign from role r"),
+        (
+            None,
+            Observed { profile: None, ..attached(&["foreign"]) },
+            "wait PolicyInUse: others put policies on the role: foreign; i1; \
+             remove them there, or set spec.foreignPolicies to Remove",
+        ),
+        (Some(whole_lists()), Observed { profile: None, ..attached(&["foreign"]) }, "detach foreign from role r"),
+        (Some(remove()), Observed { profile: None, ..attached(&["foreign"]) }, "detach foreign from role r"),
         (
             None,
             Observed {
@@ -91,10 +98,26 @@ fn what_holds_up_a_deletion() {
             },
             "wait RoleInUse: other instance profiles hold the role: q",
         ),
-        (None, Observed { role: None, ..converged(&desired_alone()) }, "remove role r from instance profile r"),
+        (
+            Some(remove()),
+            Observed { role: None, ..converged(&desired_alone()) },
+            "remove role r from instance profile r",
+        ),
     ] {
         let plan = plan_delete(&deleting(spec, &InstanceRoleStatus::default()), Some(&observed));
         assert_eq!(words(&plan).first().map(String::as_str), Some(expected), "{observed:?}");
+    }
+}
+
+pub fn remove() -> InstanceRoleSpec {
+    InstanceRoleSpec { foreign_policies: Some(ForeignPolicies::Remove), ..InstanceRoleSpec::default() }
+}
+
+fn whole_lists() -> InstanceRoleSpec {
+    InstanceRoleSpec {
+        managed_policies: Some(Vec::new()),
+        inline_policies: Some(BTreeMap::new()),
+        ..InstanceRoleSpec::default()
     }
 }
 

@@ -36,7 +36,7 @@ fn any_desired() -> impl Strategy<Value = Desired> {
             profile: with_profile.then(|| Profile { name: "r".into(), path: path() }),
             instances: instances.filter(|_| with_profile).map(|ids| Instances {
                 selected: ids.into_iter().map(|id| (id, "running".into())).collect(),
-                unmatched: Vec::new(),
+                unmatched: Unmatched::default(),
                 replace: Some([(THEIRS.to_owned(), ProfileOwner::Untagged)].into()),
             }),
             ..desired()
@@ -77,17 +77,17 @@ fn any_aws() -> impl Strategy<Value = InMemory> {
         }
         let carried = INSTANCES.iter().zip(carried);
         let associations = carried.filter_map(|(id, arn)| arn.map(|arn| association(id, arn, "associated")));
-        let (managed_policies, inline_policies, associations_made, managed_tags, boundary_applied) = status;
+        let (managed_policies, inline_policies, associations_made, managed_tags, boundary) = status;
         let mut status = InstanceRoleStatus {
             managed_policies: managed_policies.into_iter().collect(),
             inline_policies: inline_policies.into_iter().collect(),
             associations_made: associations_made.into_iter().collect(),
-            boundary_applied,
+            managed_fields: boundary.then_some(ManagedField::PermissionsBoundary).into_iter().collect(),
             ..InstanceRoleStatus::default()
         };
         status.common.managed_tags = managed_tags.into_iter().collect();
         let associations = Some(associations.collect());
-        InMemory { observed: Observed { role, profile, associations, held_by: Holders::default() }, status }
+        InMemory { observed: Observed { role, profile, associations, ..Observed::default() }, status }
     })
 }
 
@@ -141,7 +141,7 @@ proptest! {
     #[test]
     fn any_state_can_be_deleted(mut aws in any_aws()) {
         let (before, made) = (aws.observed.clone(), aws.status.associations_made.clone());
-        let end = aws.run(|subject, observed| plan_delete(&deleting(None, &subject.status), observed));
+        let end = aws.run(|subject, observed| plan_delete(&deleting(Some(deletion::remove()), &subject.status), observed));
         let held = before.profile.is_some()
             && carried(&before).iter().any(|(id, arn)| *arn == OURS && !made.iter().any(|made| made == id));
         if held {
