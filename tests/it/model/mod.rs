@@ -1,7 +1,11 @@
 //! The model of AWS, and the kinds run through it.
 
+mod aspect_case;
+mod aspect_conformance;
+mod aspect_fields;
 mod conformance;
 mod conformance_endpoints;
+mod conformance_function;
 mod convergence;
 mod endpoint_adoption;
 mod endpoint_calls;
@@ -9,6 +13,15 @@ mod endpoint_diagnosis;
 mod endpoint_fields;
 mod endpoint_peers;
 mod endpoint_states;
+mod function_calls;
+mod function_code;
+mod function_environment;
+mod function_fields;
+mod function_fixture;
+mod function_peers;
+mod function_role;
+mod function_states;
+mod function_vpc;
 mod harness;
 mod role_calls;
 mod role_fields;

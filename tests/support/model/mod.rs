@@ -13,6 +13,7 @@ pub mod filters;
 pub mod iam;
 pub mod lambda;
 pub mod replica;
+pub mod s3;
 pub mod services;
 
 use std::{
@@ -118,6 +119,8 @@ pub struct State {
     pub iam: iam::IamState,
     /// AWS Lambda.
     pub lambda: lambda::LambdaState,
+    /// Amazon S3.
+    pub s3: s3::S3State,
     /// The cluster.
     pub cluster: cluster::ClusterState,
     /// What goes wrong.
@@ -184,6 +187,7 @@ impl Model {
             ec2: Arc::new(self.clone()),
             iam: Arc::new(self.clone()),
             lambda: Arc::new(self.clone()),
+            s3: Arc::new(self.clone()),
         }
     }
 
@@ -243,6 +247,7 @@ impl Model {
                     Service::Ec2 => "RequestLimitExceeded",
                     Service::Lambda => "TooManyRequestsException",
                     Service::Iam | Service::Sts => "Throttling",
+                    Service::S3 => "SlowDown",
                 };
                 Fault::answered(service, operation, code, "Rate exceeded")
             }
