@@ -37,6 +37,13 @@ const OTHER_WORDS: &[&str] = &[
     "Deactivated",
     "Failed",
     "InProgress",
+    // AWS's quotas, and what their names end in.
+    "RolesQuota",
+    "InstanceProfilesQuota",
+    "AttachedPoliciesPerRoleQuota",
+    "RolePolicySizeQuota",
+    "AssumeRolePolicySizeQuota",
+    "Quota",
     // Kinds, and the grammar of policies.
     "InstanceRole",
     "LambdaFunction",

@@ -9,6 +9,7 @@ pub mod ec2;
 pub mod endpoints;
 pub mod faults;
 pub mod iam;
+mod iam_records;
 pub mod lambda;
 pub mod replica;
 
