@@ -1,6 +1,7 @@
 //! The model of AWS, and the kinds run through it.
 
 mod conformance;
+mod conformance_role;
 mod convergence;
 mod harness;
 mod role_calls;
