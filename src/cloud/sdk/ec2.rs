@@ -1,23 +1,26 @@
 //! The port [`Ec2`] over aws-sdk-ec2.
 
+mod endpoints;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::{
     Client,
-    types::{self, IamInstanceProfileSpecification, ResourceType, TagSpecification, VpcEndpointType},
+    types::{self, IamInstanceProfileSpecification, ResourceType, TagSpecification, VpcAttributeName, VpcEndpointType},
 };
 
 use crate::cloud::{
     ec2::{
-        Ec2, Endpoint, EndpointChange, Filter, Instance, NewEndpoint, ProfileAssociation, RouteTable, SecurityGroup,
-        Subnet, Vpc,
+        Ec2, Endpoint, EndpointChange, EndpointService, Filter, Instance, NetworkInterface, NewEndpoint,
+        ProfileAssociation, RouteTable, SecurityGroup, Subnet, Target, Vpc, VpcDns,
     },
     fault::{Fault, Service},
     ownership::Tags,
 };
 
+use self::endpoints::{endpoint, endpoint_service, network_interface, wire_address_type, wire_addresses, wire_dns};
 use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone};
 
 /// The most items that a page of the Describe calls may have. AWS refuses `MaxResults` beside ids, and some calls
@@ -47,6 +50,17 @@ impl SdkEc2 {
             writes: Client::new(&call::writes(config)),
             caller: Caller::new(Service::Ec2, observer),
         }
+    }
+
+    /// What one item of `Unsuccessful[]` says, if there is one: such calls answer with success whatever came of it.
+    fn successful(
+        &self,
+        operation: &'static str,
+        unsuccessful: Option<Vec<types::UnsuccessfulItem>>,
+    ) -> Result<(), Fault> {
+        let Some(item) = unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
+        let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
+        Err(self.caller.refused(operation, &code.unwrap_or_default(), &message.unwrap_or_default()))
     }
 
     fn associated(
@@ -88,12 +102,24 @@ impl Ec2 for SdkEc2 {
             .create_vpc_endpoint()
             .client_token(&new.client_token)
             .vpc_endpoint_type(VpcEndpointType::from(new.endpoint_type.as_str()))
-            .service_name(&new.service_name)
+            .set_service_name(new.target.service().map(str::to_owned))
+            .set_resource_configuration_arn(match &new.target {
+                Target::ResourceConfiguration(arn) => Some(arn.clone()),
+                Target::Service(_) | Target::ServiceNetwork(_) => None,
+            })
+            .set_service_network_arn(match &new.target {
+                Target::ServiceNetwork(arn) => Some(arn.clone()),
+                Target::Service(_) | Target::ResourceConfiguration(_) => None,
+            })
+            .set_service_region(new.service_region.clone())
             .vpc_id(&new.vpc_id)
             .set_subnet_ids(wire_ids(&new.subnet_ids))
+            .set_subnet_configurations(wire_addresses(&new.subnet_configurations))
             .set_security_group_ids(wire_ids(&new.security_group_ids))
             .set_route_table_ids(wire_ids(&new.route_table_ids))
+            .set_ip_address_type(wire_address_type(new.ip_address_type.as_deref()))
             .set_private_dns_enabled(new.private_dns_enabled)
+            .set_dns_options(wire_dns(&new.dns_options))
             .set_policy_document(new.policy.clone())
             .tag_specifications(tags);
         let answer = self.caller.run(OPERATION, call.send()).await?;
@@ -107,11 +133,14 @@ impl Ec2 for SdkEc2 {
             .vpc_endpoint_id(&change.id)
             .set_add_subnet_ids(wire_ids(&change.add_subnets))
             .set_remove_subnet_ids(wire_ids(&change.remove_subnets))
+            .set_subnet_configurations(wire_addresses(&change.subnet_configurations))
             .set_add_security_group_ids(wire_ids(&change.add_security_groups))
             .set_remove_security_group_ids(wire_ids(&change.remove_security_groups))
             .set_add_route_table_ids(wire_ids(&change.add_route_tables))
             .set_remove_route_table_ids(wire_ids(&change.remove_route_tables))
+            .set_ip_address_type(wire_address_type(change.ip_address_type.as_deref()))
             .set_private_dns_enabled(change.private_dns_enabled)
+            .set_dns_options(wire_dns(&change.dns_options))
             .set_policy_document(change.policy.clone())
             .set_reset_policy(change.reset_policy.then_some(true));
         self.caller.run("ModifyVpcEndpoint", call.send()).await.map(drop)
@@ -120,16 +149,19 @@ impl Ec2 for SdkEc2 {
     async fn delete_endpoint(&self, id: &str) -> Result<(), Fault> {
         const OPERATION: &str = "DeleteVpcEndpoints";
         let call = self.writes.delete_vpc_endpoints().vpc_endpoint_ids(id);
-        let result = self.caller.run(OPERATION, call.send()).await.and_then(|answer| {
-            let Some(item) = answer.unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
-            let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
-            let (code, message) = (code.unwrap_or_default(), message.unwrap_or_default());
-            Err(self.caller.refused(OPERATION, &code, &message))
-        });
+        let answer = self.caller.run(OPERATION, call.send()).await;
+        let result = answer.and_then(|answer| self.successful(OPERATION, answer.unsuccessful));
         unless_gone(result, NO_ENDPOINT).map(drop)
     }
 
-    async fn endpoint_services(&self) -> Result<BTreeSet<String>, Fault> {
+    async fn accept_endpoint(&self, service_id: &str, endpoint_id: &str) -> Result<(), Fault> {
+        const OPERATION: &str = "AcceptVpcEndpointConnections";
+        let call = self.writes.accept_vpc_endpoint_connections().service_id(service_id).vpc_endpoint_ids(endpoint_id);
+        let answer = self.caller.run(OPERATION, call.send()).await?;
+        self.successful(OPERATION, answer.unsuccessful)
+    }
+
+    async fn endpoint_service_names(&self) -> Result<BTreeSet<String>, Fault> {
         let call = self.reads.describe_vpc_endpoint_services().max_results(PAGE);
         let names = self.caller.pages(
             "DescribeVpcEndpointServices",
@@ -137,6 +169,22 @@ impl Ec2 for SdkEc2 {
             |page| (page.service_names.unwrap_or_default(), page.next_token),
         );
         Ok(names.await?.into_iter().collect())
+    }
+
+    async fn endpoint_service(&self, name: &str) -> Result<Option<EndpointService>, Fault> {
+        let filters = wire_filters(&[Filter::new("service-name", name)]);
+        let call = self.reads.describe_vpc_endpoint_services().max_results(PAGE).set_filters(filters);
+        let services = self.caller.pages(
+            "DescribeVpcEndpointServices",
+            |token| call.clone().set_next_token(token).send(),
+            |page| (each(page.service_details, endpoint_service), page.next_token),
+        );
+        // A name may come once for each type of endpoint: https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html.
+        Ok(services.await?.into_iter().filter(|service| service.name == name).reduce(|mut one, other| {
+            one.types.extend(other.types);
+            one.zones.extend(other.zones);
+            one
+        }))
     }
 
     async fn create_tags(&self, id: &str, tags: &Tags) -> Result<(), Fault> {
@@ -163,6 +211,16 @@ impl Ec2 for SdkEc2 {
                 |page| (each(page.vpcs, vpc), page.next_token),
             )
             .await
+    }
+
+    async fn vpc_dns(&self, vpc_id: &str) -> Result<VpcDns, Fault> {
+        let attribute = |name| self.reads.describe_vpc_attribute().vpc_id(vpc_id).attribute(name).send();
+        let is_on =
+            |value: Option<types::AttributeBooleanValue>| value.and_then(|value| value.value).unwrap_or_default();
+        let support = self.caller.run("DescribeVpcAttribute", attribute(VpcAttributeName::EnableDnsSupport)).await?;
+        let hostnames =
+            self.caller.run("DescribeVpcAttribute", attribute(VpcAttributeName::EnableDnsHostnames)).await?;
+        Ok(VpcDns { support: is_on(support.enable_dns_support), hostnames: is_on(hostnames.enable_dns_hostnames) })
     }
 
     async fn subnets(&self, filters: &[Filter]) -> Result<Vec<Subnet>, Fault> {
@@ -196,6 +254,28 @@ impl Ec2 for SdkEc2 {
                 |page| (each(page.route_tables, route_table), page.next_token),
             )
             .await
+    }
+
+    async fn network_interfaces(&self, filters: &[Filter]) -> Result<Vec<NetworkInterface>, Fault> {
+        let call = self.reads.describe_network_interfaces().max_results(PAGE).set_filters(wire_filters(filters));
+        self.caller
+            .pages(
+                "DescribeNetworkInterfaces",
+                |token| call.clone().set_next_token(token).send(),
+                |page| (each(page.network_interfaces, network_interface), page.next_token),
+            )
+            .await
+    }
+
+    async fn prefix_list(&self, service_name: &str) -> Result<Option<String>, Fault> {
+        let filters = wire_filters(&[Filter::new("prefix-list-name", service_name)]);
+        let call = self.reads.describe_prefix_lists().max_results(PAGE).set_filters(filters);
+        let ids = self.caller.pages(
+            "DescribePrefixLists",
+            |token| call.clone().set_next_token(token).send(),
+            |page| (page.prefix_lists.unwrap_or_default(), page.next_token),
+        );
+        Ok(ids.await?.into_iter().find_map(|list| list.prefix_list_id))
     }
 
     async fn instances(&self, filters: &[Filter]) -> Result<Vec<Instance>, Fault> {
@@ -270,34 +350,6 @@ fn wire_ids(ids: &BTreeSet<String>) -> Option<Vec<String>> {
 
 fn profile(arn: &str) -> IamInstanceProfileSpecification {
     IamInstanceProfileSpecification::builder().arn(arn).build()
-}
-
-fn endpoint(from: types::VpcEndpoint) -> Endpoint {
-    Endpoint {
-        id: from.vpc_endpoint_id.unwrap_or_default(),
-        endpoint_type: from.vpc_endpoint_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-        state: from.state.map(|state| normal_state(state.as_str())).unwrap_or_default(),
-        service_name: from.service_name.unwrap_or_default(),
-        vpc_id: from.vpc_id.unwrap_or_default(),
-        subnet_ids: set(from.subnet_ids),
-        security_group_ids: from.groups.into_iter().flatten().filter_map(|group| group.group_id).collect(),
-        route_table_ids: set(from.route_table_ids),
-        private_dns_enabled: from.private_dns_enabled.unwrap_or_default(),
-        policy: from.policy_document,
-        dns_names: from.dns_entries.into_iter().flatten().filter_map(|entry| entry.dns_name).collect(),
-        network_interface_ids: set(from.network_interface_ids),
-        tags: tags(from.tags),
-        last_error: from.last_error.map(last_error).or(from.failure_reason),
-    }
-}
-
-/// AWS documents `PendingAcceptance` and sends `pendingAcceptance`.
-fn normal_state(state: &str) -> String {
-    state.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase()).collect()
-}
-
-fn last_error(from: types::LastError) -> String {
-    [from.code, from.message].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
 fn vpc(from: types::Vpc) -> Vpc {

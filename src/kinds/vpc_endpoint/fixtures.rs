@@ -1,12 +1,16 @@
 //! What the tests of this kind begin with.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     cloud::{
-        ec2::Endpoint,
+        ec2::{DnsOptions, Endpoint},
         ownership::{ClusterIdentity, Owner, Tags},
     },
     engine::{
@@ -84,17 +88,27 @@ pub fn made(desired: &Desired) -> Observed {
         id: "vpce-1".into(),
         endpoint_type: new.endpoint_type,
         state: "available".into(),
-        service_name: new.service_name,
+        target: new.target,
         vpc_id: new.vpc_id,
         subnet_ids: new.subnet_ids,
         security_group_ids: new.security_group_ids,
         route_table_ids: new.route_table_ids,
+        ip_address_type: new.ip_address_type.or_else(|| Some("ipv4".into())),
         private_dns_enabled: new.private_dns_enabled.unwrap_or_default(),
+        dns_options: DnsOptions {
+            record_ip_type: new.dns_options.record_ip_type.or_else(|| Some("ipv4".into())),
+            ..new.dns_options
+        },
         policy: new.policy.or_else(|| Some(FULL_ACCESS.into())),
         tags: new.tags,
         ..Endpoint::default()
     };
-    Observed { endpoint, claim: false }
+    observed(endpoint)
+}
+
+/// Ours, and nothing else is known of it.
+pub fn observed(endpoint: Endpoint) -> Observed {
+    Observed { endpoint, claim: false, interfaces: BTreeMap::new(), prefix_list_id: None }
 }
 
 pub const FULL_ACCESS: &str = r#"{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*","Resource":"*"}]}"#;

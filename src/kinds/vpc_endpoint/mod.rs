@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod desired;
+pub mod diagnose;
 #[cfg(test)]
 mod fixtures;
 pub mod observe;
@@ -71,8 +72,7 @@ impl Kind for VpcEndpoint {
     }
 
     async fn observe(cloud: &Aws, subject: &Subject<Self>) -> Result<Option<Observed>, Failure> {
-        let owner = cloud.owner(subject);
-        observe::observe(cloud.ec2.as_ref(), &owner, subject.status.id.as_deref(), subject.deleting).await
+        observe::observe(cloud, subject).await
     }
 
     fn plan(subject: &Subject<Self>, desired: &Desired, observed: Option<&Observed>) -> Plan<Step> {
@@ -87,8 +87,13 @@ impl Kind for VpcEndpoint {
         step::record(step, status);
     }
 
-    async fn apply(cloud: &Aws, _: &Subject<Self>, step: &Step, status: &mut VpcEndpointStatus) -> Result<(), Failure> {
-        apply::apply(cloud, step, status).await
+    async fn apply(
+        cloud: &Aws,
+        subject: &Subject<Self>,
+        step: &Step,
+        status: &mut VpcEndpointStatus,
+    ) -> Result<(), Failure> {
+        apply::apply(cloud, subject, step, status).await
     }
 
     fn report(cloud: &Aws, desired: Option<&Desired>, observed: Option<&Observed>, status: &mut VpcEndpointStatus) {

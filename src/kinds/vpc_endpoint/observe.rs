@@ -1,16 +1,17 @@
 //! What AWS holds of an object, and whether it is ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::{
-        ec2::{Ec2, Endpoint, Filter},
+        Aws,
+        ec2::{Ec2, Endpoint, Filter, NetworkInterface},
         ownership::{CLUSTER, OWNER, Owner, Tags, Verdict},
     },
-    engine::failure::Failure,
+    engine::{failure::Failure, kind::Subject},
 };
 
-use super::spec::DELETING;
+use super::spec::{DELETING, NetworkInterfaceStatus, VpcEndpoint, VpcEndpointStatus};
 
 /// The endpoint as AWS holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,28 +20,116 @@ pub struct Observed {
     pub endpoint: Endpoint,
     /// Whether it is ours only once the ownership tags are set anew.
     pub claim: bool,
+    /// What is known of its network interfaces.
+    pub interfaces: BTreeMap<String, NetworkInterface>,
+    /// The prefix list of its service, for a Gateway endpoint.
+    pub prefix_list_id: Option<String>,
 }
 
-/// The endpoint of an object: found by its tags, or by the id in its status. `None` when both say that there is
-/// none. With `deleting`, an endpoint that belongs to somebody else counts as none; otherwise it is a failure.
-pub async fn observe(
+impl Observed {
+    /// Whether it is about to be adopted and does not carry our tags yet. Until then its id is not recorded, because
+    /// one that we know and that has no tags counts as ours with its tags lost.
+    pub fn is_a_strangers(&self) -> bool {
+        self.claim && !self.endpoint.tags.contains_key(CLUSTER)
+    }
+}
+
+/// The endpoint of an object: found by its tags, by the id in its status, or by the id that its spec asks to take
+/// over. `None` when they all say that there is none. While the object is deleted, an endpoint that belongs to
+/// somebody else counts as none; otherwise it is a failure.
+pub async fn observe(aws: &Aws, subject: &Subject<VpcEndpoint>) -> Result<Option<Observed>, Failure> {
+    let ec2 = aws.ec2.as_ref();
+    let owner = aws.owner(subject);
+    let known_id = subject.status.id.as_deref();
+    let Some(endpoint) = find(ec2, &owner, known_id, wanted_id(subject)).await? else { return Ok(None) };
+    if subject.deleting {
+        let ours = ours_to_delete(&owner, &endpoint, known_id)?;
+        return Ok(ours.then(|| Observed {
+            interfaces: known_interfaces(&subject.status, &endpoint),
+            prefix_list_id: subject.status.prefix_list_id.clone(),
+            claim: false,
+            endpoint,
+        }));
+    }
+    let claim = match judge(&owner, &endpoint, known_id) {
+        Verdict::Ours => false,
+        Verdict::Claim => true,
+        Verdict::Refused(failure) => return Err(failure),
+    };
+    if claim {
+        aws.adoptable(subject, &endpoint.id, &endpoint.tags)?;
+    }
+    Ok(Some(Observed {
+        interfaces: interfaces(ec2, &subject.status, &endpoint).await?,
+        prefix_list_id: prefix_list(ec2, &subject.status, &endpoint).await?,
+        claim,
+        endpoint,
+    }))
+}
+
+/// The id that the spec asks to take over, which only counts until the object has an endpoint.
+fn wanted_id(subject: &Subject<VpcEndpoint>) -> Option<&str> {
+    let spec = subject.object.as_ref().filter(|_| !subject.deleting).map(|object| &object.spec);
+    spec.and_then(|spec| spec.endpoint_id.as_deref()).filter(|_| subject.status.id.is_none())
+}
+
+async fn find(
     ec2: &dyn Ec2,
     owner: &Owner<'_>,
     known_id: Option<&str>,
-    deleting: bool,
-) -> Result<Option<Observed>, Failure> {
+    wanted_id: Option<&str>,
+) -> Result<Option<Endpoint>, Failure> {
     let mut found = ec2.endpoints(&owner_filters(owner)).await?;
     if let Some(id) = known_id.filter(|id| found.iter().all(|endpoint| endpoint.id != *id)) {
         found.extend(ec2.endpoint(id).await?);
     }
-    let Some(endpoint) = only(found)? else { return Ok(None) };
-    if deleting {
-        return Ok(ours_to_delete(owner, &endpoint, known_id)?.then_some(Observed { endpoint, claim: false }));
+    let ours = only(found)?;
+    match (ours, wanted_id) {
+        (None, Some(id)) => Ok(ec2.endpoint(id).await?.filter(exists)),
+        (ours, _) => Ok(ours),
     }
-    match judge(owner, &endpoint, known_id) {
-        Verdict::Ours => Ok(Some(Observed { endpoint, claim: false })),
-        Verdict::Claim => Ok(Some(Observed { endpoint, claim: true })),
-        Verdict::Refused(failure) => Err(failure),
+}
+
+/// Whether the endpoint has its network interfaces, and has its service behind it.
+fn is_set_up(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.state.as_str(), "available" | "partial")
+}
+
+/// The network interfaces that the status knows already: nothing of them ever changes.
+fn known_interfaces(status: &VpcEndpointStatus, endpoint: &Endpoint) -> BTreeMap<String, NetworkInterface> {
+    let is_there = |interface: &&NetworkInterfaceStatus| endpoint.network_interface_ids.contains(&interface.id);
+    let known = status.network_interfaces.iter().filter(is_there).filter_map(NetworkInterfaceStatus::facts);
+    known.map(|interface| (interface.id.clone(), interface)).collect()
+}
+
+/// Network interfaces are read once, when the endpoint has been set up.
+async fn interfaces(
+    ec2: &dyn Ec2,
+    status: &VpcEndpointStatus,
+    endpoint: &Endpoint,
+) -> Result<BTreeMap<String, NetworkInterface>, Failure> {
+    let mut interfaces = known_interfaces(status, endpoint);
+    let unknown: BTreeSet<_> =
+        endpoint.network_interface_ids.iter().filter(|id| !interfaces.contains_key(*id)).collect();
+    if is_set_up(endpoint) && !unknown.is_empty() {
+        let read = ec2.network_interfaces(&[Filter::any("network-interface-id", unknown)]).await?;
+        interfaces.extend(read.into_iter().map(|interface| (interface.id.clone(), interface)));
+    }
+    Ok(interfaces)
+}
+
+/// The prefix list of a service never changes.
+async fn prefix_list(
+    ec2: &dyn Ec2,
+    status: &VpcEndpointStatus,
+    endpoint: &Endpoint,
+) -> Result<Option<String>, Failure> {
+    match (&status.prefix_list_id, endpoint.target.service()) {
+        (Some(known), _) => Ok(Some(known.clone())),
+        (None, Some(service)) if endpoint.endpoint_type == "Gateway" && is_set_up(endpoint) => {
+            Ok(ec2.prefix_list(service).await?)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -1,23 +1,25 @@
 //! What to do next, decided from data alone.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+mod change;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     cloud::{
-        ec2::{Endpoint, EndpointChange},
+        ec2::{Endpoint, Target},
         ownership::tag_change,
-        policy,
     },
-    engine::kind::{Plan, Subject},
+    engine::{
+        conditions,
+        kind::{Plan, Subject},
+    },
 };
 
+use self::change::change;
 use super::{
-    desired::{Desired, Policy},
+    desired::Desired,
     observe::Observed,
-    spec::{DELETING, SubnetStatus, VpcEndpoint, VpcEndpointStatus},
+    spec::{DELETING, EndpointType, VpcEndpoint, VpcEndpointStatus},
     step::Step,
 };
 
@@ -42,31 +44,91 @@ pub fn plan(subject: &Subject<VpcEndpoint>, desired: &Desired, observed: Option<
         return refuse("EndpointDiffers", message);
     }
     let mut steps = tag_steps(&subject.status, desired, endpoint);
-    if endpoint.state == "available" {
-        steps.extend(modify(&subject.status, desired, endpoint).map(Step::Modify));
+    if matches!(endpoint.state.as_str(), "available" | "partial") {
+        steps.extend(change(&subject.status, desired, observed).map(|change| Step::Modify(Box::new(change))));
     }
     if !steps.is_empty() {
         return Plan::Act(steps);
     }
-    let error = endpoint.last_error.as_deref().unwrap_or("AWS gives no reason");
+    as_it_stands(subject, desired, endpoint)
+}
+
+/// What the state of an endpoint calls for in which there is nothing to change.
+/// <https://docs.aws.amazon.com/vpc/latest/privatelink/concepts.html>
+fn as_it_stands(subject: &Subject<VpcEndpoint>, desired: &Desired, endpoint: &Endpoint) -> Plan<Step> {
+    let Endpoint { id, target, .. } = endpoint;
     match endpoint.state.as_str() {
         "available" => Plan::Converged,
         "pending" => wait("Pending", format!("{id} is being set up by AWS"), SOON),
-        "pendingacceptance" => wait(
-            "PendingAcceptance",
-            format!("{id} waits for the owner of {} to accept the connection", endpoint.service_name),
-            LATER,
+        "pendingacceptance" => acceptance(desired, endpoint),
+        "partial" => wait("Partial", with_error(format!("{id} is available in part"), endpoint), LATER),
+        "failed" => failed(subject, endpoint),
+        "rejected" => refuse(
+            "EndpointRejected",
+            with_error(
+                format!(
+                    "the owner of {target} has rejected {id}; ask the owner to accept it after all, or delete the object and apply it again"
+                ),
+                endpoint,
+            ),
         ),
-        "partial" => wait("Partial", format!("{id} is available in part: {error}"), LATER),
-        "failed" => refuse("EndpointFailed", format!("{id} has failed: {error}")),
-        "rejected" => {
-            refuse("EndpointRejected", format!("the owner of {} has rejected {id}: {error}", endpoint.service_name))
-        }
         "expired" => refuse(
             "EndpointExpired",
-            format!("the owner of {} has not accepted {id} in time: {error}", endpoint.service_name),
+            with_error(
+                format!("the owner of {target} has not accepted {id} in time; delete the object and apply it again"),
+                endpoint,
+            ),
         ),
         other => wait("UnknownState", format!("{id} is in the state {other}, which is not known here"), LATER),
+    }
+}
+
+fn acceptance(desired: &Desired, endpoint: &Endpoint) -> Plan<Step> {
+    let Endpoint { id, target, .. } = endpoint;
+    let Some(service_id) = target.endpoint_service_id() else {
+        return wait(
+            "PendingAcceptance",
+            format!("{id} waits for the owner of {target} to accept the connection"),
+            LATER,
+        );
+    };
+    if desired.auto_accept {
+        return Plan::Act(vec![Step::Accept { id: id.clone(), service_id: service_id.to_owned() }]);
+    }
+    wait(
+        "PendingAcceptance",
+        format!(
+            "{id} waits for the owner of {target} to accept the connection \
+             (aws ec2 accept-vpc-endpoint-connections --service-id {service_id} --vpc-endpoint-ids {id})"
+        ),
+        LATER,
+    )
+}
+
+/// An endpoint that AWS could not set up can only be made anew. That is not done in the pass that first saw the
+/// failure but in one that found it reported, so that what cannot succeed is not tried in a loop.
+fn failed(subject: &Subject<VpcEndpoint>, endpoint: &Endpoint) -> Plan<Step> {
+    const REASON: &str = "EndpointFailed";
+    if conditions::ready(&subject.status.common.conditions).is_some_and(|ready| ready.reason == REASON) {
+        return Plan::Act(vec![Step::Delete { id: endpoint.id.clone(), failed: true }]);
+    }
+    refuse(
+        REASON,
+        with_error(
+            format!(
+                "AWS could not set up {}; it will be deleted and made anew (correct the spec, or set the annotation \
+                 privatelink.dev/requested-at to have that now)",
+                endpoint.id
+            ),
+            endpoint,
+        ),
+    )
+}
+
+fn with_error(message: String, endpoint: &Endpoint) -> String {
+    match &endpoint.last_error {
+        Some(error) => format!("{message}; AWS says: {error}"),
+        None => message,
     }
 }
 
@@ -77,7 +139,9 @@ pub fn plan_delete(subject: &Subject<VpcEndpoint>, observed: Option<&Observed>) 
         (Some(Observed { endpoint, .. }), _) if endpoint.state == DELETING => {
             wait("Deleting", format!("{} is being deleted by AWS", endpoint.id), SOON)
         }
-        (Some(Observed { endpoint, .. }), _) => Plan::Act(vec![Step::Delete { id: endpoint.id.clone() }]),
+        (Some(Observed { endpoint, .. }), _) => {
+            Plan::Act(vec![Step::Delete { id: endpoint.id.clone(), failed: false }])
+        }
         (None, Some(id)) if !is_gone(subject) => not_visible(id),
         (None, None) if status.create_attempt.is_some() && subject.absent_for < CREATE_MAY_LAND => wait(
             "CreateMayLand",
@@ -88,34 +152,68 @@ pub fn plan_delete(subject: &Subject<VpcEndpoint>, observed: Option<&Observed>) 
     }
 }
 
-/// Where the endpoint differs in what AWS cannot change: it was kept by `Retain` for another spec, or the term of
-/// `spec.vpc` has come to select another VPC.
+/// Where the endpoint differs in what AWS cannot change: it was kept by `Retain` or adopted for another spec, or
+/// terms of the spec have come to select something else.
 fn another(desired: &Desired, endpoint: &Endpoint) -> Option<String> {
-    [
-        ("spec.type", &endpoint.endpoint_type, desired.endpoint_type.as_str()),
-        ("spec.service", &endpoint.service_name, desired.service.as_str()),
-        ("spec.vpc", &endpoint.vpc_id, desired.selection.vpc.as_str()),
-    ]
-    .into_iter()
-    .find(|(_, observed, wanted)| observed != wanted)
-    .map(|(field, observed, wanted)| {
-        format!(
-            "{field}: {} has {observed}, the spec comes to {wanted}, and AWS cannot change it; delete the endpoint, or correct the spec",
-            endpoint.id,
-        )
-    })
+    let (field, observed, wanted) = immutable(desired, endpoint).into_iter().find(|(_, has, wants)| has != wants)?;
+    Some(format!(
+        "{field}: {} has {observed}, the spec comes to {wanted}, and AWS cannot change it; delete the endpoint, or correct the spec",
+        endpoint.id,
+    ))
+}
+
+/// Field, what AWS has, and what is wanted. What AWS does not show cannot be compared.
+fn immutable(desired: &Desired, endpoint: &Endpoint) -> Vec<(&'static str, String, String)> {
+    let list = |ids: &BTreeSet<String>| ids.iter().cloned().collect::<Vec<_>>().join(", ");
+    let target_field = match desired.target {
+        Target::Service(_) => "spec.service",
+        Target::ResourceConfiguration(_) => "spec.resourceConfigurationArn",
+        Target::ServiceNetwork(_) => "spec.serviceNetworkArn",
+    };
+    let mut fields = vec![
+        ("spec.type", endpoint.endpoint_type.clone(), desired.endpoint_type.as_str().to_owned()),
+        (target_field, endpoint.target.to_string(), desired.target.to_string()),
+        ("spec.vpc", endpoint.vpc_id.clone(), desired.selection.vpc.clone()),
+    ];
+    let shown = |field, has: Option<&String>, wants: Option<&str>| Some((field, has?.clone(), wants?.to_owned()));
+    fields.extend(shown("spec.serviceRegion", endpoint.service_region.as_ref(), desired.service_region.as_deref()));
+    let preference = endpoint.dns_options.private_dns_preference.as_ref();
+    fields.extend(shown("spec.dnsOptions.privateDnsPreference", preference, desired.dns.preference));
+    let domains = &endpoint.dns_options.private_dns_specified_domains;
+    if !domains.is_empty() && !desired.dns.specified_domains.is_empty() {
+        let wanted = list(&desired.dns.specified_domains);
+        fields.push(("spec.dnsOptions.privateDnsSpecifiedDomains", list(domains), wanted));
+    }
+    if let (EndpointType::GatewayLoadBalancer, Some(subnets)) = (desired.endpoint_type, &desired.subnets) {
+        fields.push(("spec.subnets", list(&endpoint.subnet_ids), list(subnets)));
+    }
+    if let (EndpointType::Resource | EndpointType::ServiceNetwork, Some(on)) =
+        (desired.endpoint_type, desired.private_dns)
+    {
+        fields.push(("spec.privateDnsEnabled", endpoint.private_dns_enabled.to_string(), on.to_string()));
+    }
+    fields
 }
 
 /// Whether AWS has all that is desired.
-pub fn is_applied(status: &VpcEndpointStatus, desired: &Desired, endpoint: &Endpoint) -> bool {
-    tag_steps(status, desired, endpoint).is_empty() && modify(status, desired, endpoint).is_none()
+pub fn is_applied(status: &VpcEndpointStatus, desired: &Desired, observed: &Observed) -> bool {
+    tag_steps(status, desired, &observed.endpoint).is_empty() && change(status, desired, observed).is_none()
 }
 
 /// The endpoint is not there. A token is used again until it is certain that no endpoint came, or will come,
 /// of it, so that no second one is ever made.
 fn create(subject: &Subject<VpcEndpoint>, desired: &Desired) -> Plan<Step> {
+    let known = subject.status.id.as_ref();
+    if let (Some(id), true) = (&desired.endpoint_id, known.is_none() || is_gone(subject)) {
+        return refuse(
+            "EndpointNotFound",
+            format!(
+                "spec.endpointId: AWS has no endpoint {id} in this account and region; correct it, or take it out to have a new one made"
+            ),
+        );
+    }
     let last = subject.status.create_attempt.unwrap_or(0);
-    let attempt = match &subject.status.id {
+    let attempt = match known {
         Some(id) if !is_gone(subject) => return not_visible(id),
         // One was made, even if a lost status no longer knows by which attempt.
         Some(_) => last.max(1).saturating_add(1),
@@ -124,7 +222,7 @@ fn create(subject: &Subject<VpcEndpoint>, desired: &Desired) -> Plan<Step> {
     };
     let attempt = attempt.max(1);
     let endpoint = Box::new(desired.create(&subject.uid, attempt));
-    Plan::Act(vec![Step::Create { attempt, endpoint }])
+    Plan::Act(vec![Step::Create { attempt, endpoint, replaces: known.cloned() }])
 }
 
 /// Whether the absence of the endpoint with the known id can be believed: after a while without writes, or
@@ -151,67 +249,6 @@ fn tag_steps(status: &VpcEndpointStatus, desired: &Desired, endpoint: &Endpoint)
     let set = (!change.set.is_empty()).then(|| Step::Tag { id: id.clone(), tags: change.set });
     let remove = (!change.remove.is_empty()).then(|| Step::Untag { id: id.clone(), keys: change.remove });
     set.into_iter().chain(remove).collect()
-}
-
-/// The smallest change, or `None` when there is none.
-fn modify(status: &VpcEndpointStatus, desired: &Desired, endpoint: &Endpoint) -> Option<EndpointChange> {
-    let (mut add_subnets, remove_subnets) = difference(desired.subnets.as_ref(), &endpoint.subnet_ids);
-    let (add_security_groups, remove_security_groups) =
-        difference(desired.security_groups.as_ref(), &endpoint.security_group_ids);
-    let (add_route_tables, remove_route_tables) = difference(desired.route_tables.as_ref(), &endpoint.route_table_ids);
-    if may_share_a_zone(&add_subnets, &remove_subnets, &zones(status, desired)) {
-        add_subnets.clear();
-    }
-    let (policy, reset_policy) = policy_change(desired.policy.as_ref(), endpoint.policy.as_deref());
-    let change = EndpointChange {
-        id: endpoint.id.clone(),
-        add_subnets,
-        remove_subnets,
-        add_security_groups,
-        remove_security_groups,
-        add_route_tables,
-        remove_route_tables,
-        private_dns_enabled: desired.private_dns.filter(|wanted| *wanted != endpoint.private_dns_enabled),
-        policy,
-        reset_policy,
-    };
-    let nothing = EndpointChange { id: endpoint.id.clone(), ..EndpointChange::default() };
-    (change != nothing).then_some(change)
-}
-
-fn difference(wanted: Option<&BTreeSet<String>>, observed: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
-    let Some(wanted) = wanted else { return Default::default() };
-    (wanted - observed, observed - wanted)
-}
-
-/// AWS takes one subnet of a zone, so that the old one has to be gone before the new one comes. A subnet whose
-/// zone is not known may be in any.
-fn may_share_a_zone(add: &BTreeSet<String>, remove: &BTreeSet<String>, zones: &BTreeMap<&str, &str>) -> bool {
-    let zone = |id: &String| zones.get(id.as_str());
-    add.iter().any(|a| remove.iter().any(|r| zone(a).is_none() || zone(r).is_none() || zone(a) == zone(r)))
-}
-
-fn zones<'a>(status: &'a VpcEndpointStatus, desired: &'a Desired) -> BTreeMap<&'a str, &'a str> {
-    let known = |SubnetStatus { id, zone }: &'a SubnetStatus| Some((id.as_str(), zone.as_deref()?));
-    let selected = desired.selection.subnets.iter().flatten();
-    let selected = selected.filter_map(|(id, zone)| Some((id.as_str(), zone.as_deref()?)));
-    status.subnets.iter().filter_map(known).chain(selected).collect()
-}
-
-/// A new policy, and whether to go back to AWS's default.
-fn policy_change(wanted: Option<&Policy>, observed: Option<&str>) -> (Option<String>, bool) {
-    let full_access = observed.is_none_or(policy::is_full_access);
-    match wanted {
-        Some(Policy::Document(text)) => {
-            let same = match observed {
-                Some(observed) => policy::equivalent(text, observed),
-                None => policy::is_full_access(text),
-            };
-            ((!same).then(|| text.clone()), false)
-        }
-        Some(Policy::FullAccess) => (None, !full_access),
-        None => (None, false),
-    }
 }
 
 fn wait(reason: &'static str, message: String, after: Duration) -> Plan<Step> {

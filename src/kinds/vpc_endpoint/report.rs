@@ -5,14 +5,19 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use crate::cloud::{Connection, ec2::Endpoint, ownership::UID, policy};
+use crate::cloud::{
+    Connection,
+    ec2::{DnsEntry, Endpoint, NetworkInterface},
+    ownership::UID,
+    policy,
+};
 
 use super::{
     desired::Desired,
     observe::Observed,
     plan,
     resolve::Selection,
-    spec::{DELETING, SecurityGroupStatus, SubnetStatus, VpcEndpointStatus},
+    spec::{DELETING, DnsEntryStatus, NetworkInterfaceStatus, SecurityGroupStatus, SubnetStatus, VpcEndpointStatus},
 };
 
 /// Where an endpoint lives.
@@ -60,44 +65,63 @@ pub fn report(
     if status.state.as_deref() != Some(DELETING) || status.id.as_ref() != Some(&endpoint.id) {
         status.state = Some(endpoint.state.clone());
     }
-    status.id = Some(endpoint.id.clone());
+    if !observed.is_a_strangers() {
+        status.id = Some(endpoint.id.clone());
+    }
     status.common.arn = Some(place.arn(&endpoint.id));
     if !observed.claim {
         status.common.owner_uid = endpoint.tags.get(UID).cloned();
     }
     if let Some(desired) = desired
-        && plan::is_applied(status, desired, endpoint)
+        && plan::is_applied(status, desired, observed)
     {
         status.common.managed_tags = desired.tag_keys();
         status.applied_fields.clone_from(&desired.given);
     }
-    describe(endpoint, desired.map(|desired| &desired.selection), status);
+    describe(observed, desired.map(|desired| &desired.selection), status);
 }
 
 /// The endpoint's own facts, cut to the bounds of the schema, which are above AWS's quotas.
-fn describe(endpoint: &Endpoint, selection: Option<&Selection>, status: &mut VpcEndpointStatus) {
-    status.service_name = Some(endpoint.service_name.clone());
+fn describe(observed: &Observed, selection: Option<&Selection>, status: &mut VpcEndpointStatus) {
+    let Observed { endpoint, interfaces, .. } = observed;
+    status.service_name = endpoint.target.service().map(str::to_owned);
     status.vpc = Some(endpoint.vpc_id.clone());
-    let zones = known(
+    let mut zones = known(
         status.subnets.drain(..).map(|subnet| (subnet.id, subnet.zone)),
         selection.and_then(|selection| selection.subnets.as_ref()),
     );
+    zones.extend(interfaces.values().map(|interface| (interface.subnet_id.clone(), interface.zone.clone())));
     status.subnets =
         cut(&endpoint.subnet_ids, 64).map(|id| SubnetStatus { zone: zones.get(&id).cloned(), id }).collect();
-    let names = known(
-        status.security_groups.drain(..).map(|group| (group.id, group.name)),
-        selection.and_then(|selection| selection.security_groups.as_ref()),
-    );
     status.security_groups = cut(&endpoint.security_group_ids, 64)
-        .map(|id| SecurityGroupStatus { name: names.get(&id).cloned(), id })
+        .map(|id| SecurityGroupStatus { name: endpoint.security_group_names.get(&id).cloned(), id })
         .collect();
     if let Some(selection) = selection {
         status.unused_subnets = cut(&selection.unused_subnets, 256).collect();
     }
     status.route_tables = cut(&endpoint.route_table_ids, 512).collect();
-    status.dns_names = cut(&endpoint.dns_names, 64).collect();
-    status.network_interfaces = cut(&endpoint.network_interface_ids, 64).collect();
+    status.network_interfaces =
+        cut(&endpoint.network_interface_ids, 64).map(|id| interface_status(interfaces.get(&id), id)).collect();
+    status.dns_entries = endpoint.dns_entries.iter().take(64).map(dns_status).collect();
+    status.prefix_list_id.clone_from(&observed.prefix_list_id);
     status.failure = endpoint.last_error.as_ref().map(|error| error.chars().take(1024).collect());
+}
+
+fn interface_status(facts: Option<&NetworkInterface>, id: String) -> NetworkInterfaceStatus {
+    let Some(NetworkInterface { subnet_id, zone, addresses, .. }) = facts else {
+        return NetworkInterfaceStatus { id, ..NetworkInterfaceStatus::default() };
+    };
+    NetworkInterfaceStatus {
+        id,
+        subnet: Some(subnet_id.clone()),
+        zone: Some(zone.clone()),
+        ipv4: addresses.ipv4,
+        ipv6: addresses.ipv6,
+    }
+}
+
+fn dns_status(entry: &DnsEntry) -> DnsEntryStatus {
+    DnsEntryStatus { name: entry.name.clone(), hosted_zone_id: entry.hosted_zone_id.clone() }
 }
 
 fn cut<'a>(list: impl IntoIterator<Item = &'a String>, bound: usize) -> impl Iterator<Item = String> {
@@ -119,6 +143,7 @@ pub fn fingerprint(selection: &Selection, endpoint: &Endpoint) -> u64 {
     selection.hash(&mut hasher);
     (&endpoint.id, &endpoint.state, &endpoint.last_error).hash(&mut hasher);
     (&endpoint.subnet_ids, &endpoint.security_group_ids, &endpoint.route_table_ids).hash(&mut hasher);
+    (&endpoint.ip_address_type, &endpoint.dns_options).hash(&mut hasher);
     (endpoint.private_dns_enabled, endpoint.policy.as_deref().map(policy::normalise)).hash(&mut hasher);
     (&endpoint.network_interface_ids, &endpoint.tags).hash(&mut hasher);
     hasher.finish()
@@ -126,6 +151,8 @@ pub fn fingerprint(selection: &Selection, endpoint: &Endpoint) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use serde_json::json;
 
     use super::{
@@ -135,6 +162,7 @@ mod tests {
         },
         *,
     };
+    use crate::cloud::ec2::Addresses;
 
     const PLACE: Place<'_> = Place { partition: "aws-cn", region: "cn-north-1", account: "123456789012" };
 
@@ -166,12 +194,24 @@ mod tests {
         let mut desired = wanted(&object);
         desired.selection.subnets = Some(BTreeMap::from([("subnet-1".into(), Some("1a".into()))]));
         let mut observed = made(&desired);
-        observed.endpoint.security_group_ids = set(["sg-1"]);
+        observed.endpoint.security_group_ids = set(["sg-1", "sg-2"]);
+        observed.endpoint.security_group_names = BTreeMap::from([("sg-1".into(), "web".into())]);
+        observed.endpoint.network_interface_ids = set(["eni-1", "eni-2"]);
+        let interface = NetworkInterface {
+            id: "eni-1".into(),
+            subnet_id: "subnet-1".into(),
+            zone: "1b".into(),
+            addresses: Addresses { ipv4: Some(Ipv4Addr::new(10, 0, 0, 4)), ipv6: None },
+        };
+        observed.interfaces = BTreeMap::from([("eni-1".into(), interface.clone())]);
         let mut status = VpcEndpointStatus::default();
         report(&PLACE, Some(&desired), Some(&observed), &mut status);
         report(&PLACE, None, Some(&observed), &mut status);
-        assert_eq!(status.subnets, [SubnetStatus { id: "subnet-1".into(), zone: Some("1a".into()) }]);
-        assert_eq!(status.security_groups, [SecurityGroupStatus { id: "sg-1".into(), name: None }]);
+        assert_eq!(status.subnets, [SubnetStatus { id: "subnet-1".into(), zone: Some("1b".into()) }]);
+        let group = |id: &str, name: Option<&str>| SecurityGroupStatus { id: id.into(), name: name.map(str::to_owned) };
+        assert_eq!(status.security_groups, [group("sg-1", Some("web")), group("sg-2", None)]);
+        let facts: Vec<_> = status.network_interfaces.iter().map(NetworkInterfaceStatus::facts).collect();
+        assert_eq!(facts, [Some(interface), None]);
         let arn = "arn:aws-cn:ec2:cn-north-1:123456789012:vpc-endpoint/vpce-1";
         assert_eq!(status.common.arn.as_deref(), Some(arn));
         assert_eq!((status.id.as_deref(), status.vpc.as_deref()), (Some("vpce-1"), Some("vpc-1")));
@@ -216,11 +256,11 @@ mod tests {
         let many = |prefix: &'static str| (0..1000).map(move |n| format!("{prefix}-{n}"));
         observed.endpoint.subnet_ids = many("subnet").collect();
         observed.endpoint.route_table_ids = many("rtb").collect();
-        observed.endpoint.dns_names = many("name").collect();
+        observed.endpoint.dns_entries = many("name").map(|name| DnsEntry { name, hosted_zone_id: None }).collect();
         observed.endpoint.last_error = Some("é".repeat(5000));
         let mut status = VpcEndpointStatus::default();
         report(&PLACE, Some(&desired), Some(&observed), &mut status);
-        assert_eq!((status.subnets.len(), status.route_tables.len(), status.dns_names.len()), (64, 512, 64));
+        assert_eq!((status.subnets.len(), status.route_tables.len(), status.dns_entries.len()), (64, 512, 64));
         assert_eq!(status.failure.map(|text| text.chars().count()), Some(1024));
     }
 
@@ -235,13 +275,16 @@ mod tests {
         };
         let same = of(&|_| {});
         assert_eq!(same, of(&|e| e.policy = e.policy.as_ref().map(|p| p.replace(r#""*""#, r#"["*"]"#))));
-        let changes: [&dyn Fn(&mut Endpoint); 8] = [
+        let changes: [&dyn Fn(&mut Endpoint); 11] = [
             &|e| e.state = "failed".into(),
             &|e| e.subnet_ids = set(["subnet-1"]),
             &|e| e.security_group_ids = set(["subnet-1"]),
             &|e| e.route_table_ids = set(["subnet-1"]),
             &|e| e.private_dns_enabled = true,
             &|e| e.policy = None,
+            &|e| e.ip_address_type = Some("ipv6".into()),
+            &|e| e.dns_options.record_ip_type = Some("ipv6".into()),
+            &|e| e.network_interface_ids = set(["eni-1"]),
             &|e| e.tags.clear(),
             &|e| e.id = "vpce-2".into(),
         ];

@@ -77,15 +77,21 @@ pub fn choose(
     candidates: &Candidates,
 ) -> Result<Selection, Failure> {
     let mut selection = Selection { vpc: choose_vpc(&spec.vpc, &candidates.vpcs)?, ..Selection::default() };
-    if let Some(terms) = &spec.subnets {
-        if let Some(ids) = plain_ids(terms) {
-            selection.subnets = Some(ids.into_iter().map(|id| (id, None)).collect());
-        } else {
-            let current: BTreeSet<_> = status.subnets.iter().map(|subnet| subnet.id.as_str()).collect();
-            let matching = matching(terms, &selection.vpc, &candidates.subnets)?;
-            let (chosen, unused) = one_of_each_zone(&matching, &current);
-            selection.subnets = Some(chosen);
-            selection.unused_subnets = unused;
+    let configured: BTreeSet<_> =
+        spec.subnet_configurations.iter().flatten().map(|item| item.subnet_id.as_str()).collect();
+    match &spec.subnets {
+        None if configured.is_empty() => {}
+        None => selection.subnets = Some(configured.into_iter().map(|id| (id.to_owned(), None)).collect()),
+        Some(terms) => {
+            if let Some(ids) = plain_ids(terms) {
+                selection.subnets = Some(ids.into_iter().map(|id| (id, None)).collect());
+            } else {
+                let current: BTreeSet<_> = status.subnets.iter().map(|subnet| subnet.id.as_str()).collect();
+                let matching = matching(terms, &selection.vpc, &candidates.subnets)?;
+                let (chosen, unused) = one_of_each_zone(&matching, &configured, &current);
+                selection.subnets = Some(chosen);
+                selection.unused_subnets = unused;
+            }
         }
     }
     if let Some(terms) = &spec.security_groups {
@@ -164,7 +170,7 @@ fn shrinks(selection: &Selection, status: &VpcEndpointStatus) -> bool {
 }
 
 fn falls_back_to_default_group(spec: &VpcEndpointSpec, status: &VpcEndpointStatus) -> bool {
-    spec.endpoint_type == EndpointType::Interface
+    !matches!(spec.endpoint_type, EndpointType::Gateway | EndpointType::GatewayLoadBalancer)
         && spec.security_groups.is_none()
         && status.applied_fields.contains(&Field::SecurityGroups)
 }
@@ -274,15 +280,18 @@ fn plain_ids<T: Term>(terms: &[T]) -> Option<BTreeSet<String>> {
     terms.iter().map(|term| term.id().map(str::to_owned)).collect()
 }
 
-/// AWS takes one subnet of a zone: the current one, else the first. Returns the chosen and the others.
+/// AWS takes one subnet of a zone: the one with fixed addresses, else the current one, else the first. Returns the
+/// chosen and the others.
 fn one_of_each_zone(
     subnets: &[&Subnet],
+    configured: &BTreeSet<&str>,
     current: &BTreeSet<&str>,
 ) -> (BTreeMap<String, Option<String>>, BTreeSet<String>) {
+    let rank = |subnet: &Subnet| (!configured.contains(subnet.id.as_str()), !current.contains(subnet.id.as_str()));
     let mut by_zone: BTreeMap<&str, &Subnet> = BTreeMap::new();
     for subnet in subnets {
         let chosen = by_zone.entry(&subnet.zone).or_insert(subnet);
-        if current.contains(subnet.id.as_str()) && !current.contains(chosen.id.as_str()) {
+        if rank(subnet) < rank(chosen) {
             *chosen = subnet;
         }
     }
@@ -357,6 +366,16 @@ mod tests {
             assert_eq!(again, selection, "a choice once made is kept");
         }
         assert_eq!(subnets(&chosen(by_name("*"), &[]).unwrap()), ["subnet-1", "subnet-3", "subnet-5"]);
+    }
+
+    #[test]
+    fn a_subnet_with_fixed_addresses_goes_first() {
+        let fixed = json!([{ "subnetId": "subnet-2", "ipv4": "10.0.0.4" }]);
+        let selected = json!({ "subnets": [{ "tags": { "Name": "app" } }], "subnetConfigurations": fixed });
+        for current in [&[][..], &["subnet-1"]] {
+            assert_eq!(subnets(&chosen(selected.clone(), current).unwrap()), ["subnet-2", "subnet-3"]);
+        }
+        assert_eq!(subnets(&chosen(json!({ "subnetConfigurations": fixed }), &[]).unwrap()), ["subnet-2"]);
     }
 
     #[test]

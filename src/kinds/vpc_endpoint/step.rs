@@ -1,10 +1,13 @@
 //! The steps, in words, and what of them must be known after a crash.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
     cloud::{
-        ec2::{EndpointChange, NewEndpoint},
+        ec2::{Addresses, DnsOptions, EndpointChange, NewEndpoint},
         ownership::Tags,
     },
     engine::kind,
@@ -24,6 +27,8 @@ pub enum Step {
         attempt: i32,
         /// What to create.
         endpoint: Box<NewEndpoint>,
+        /// The endpoint of before, which is gone.
+        replaces: Option<String>,
     },
     /// CreateTags.
     Tag {
@@ -40,11 +45,20 @@ pub enum Step {
         keys: BTreeSet<String>,
     },
     /// ModifyVpcEndpoint.
-    Modify(EndpointChange),
+    Modify(Box<EndpointChange>),
+    /// AcceptVpcEndpointConnections, on the side of the endpoint service.
+    Accept {
+        /// Endpoint id.
+        id: String,
+        /// `vpce-svc-…`.
+        service_id: String,
+    },
     /// DeleteVpcEndpoints with one id.
     Delete {
         /// Endpoint id.
         id: String,
+        /// Whether it goes because AWS could not set it up, so that another one can be made.
+        failed: bool,
     },
 }
 
@@ -54,6 +68,7 @@ impl kind::Step for Step {
             Self::Create { .. } => "Created",
             Self::Tag { .. } | Self::Untag { .. } => "Tagged",
             Self::Modify(_) => "Modified",
+            Self::Accept { .. } => "Accepted",
             Self::Delete { .. } => "Deleted",
         }
     }
@@ -62,38 +77,76 @@ impl kind::Step for Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create { endpoint, .. } => {
-                let NewEndpoint { endpoint_type, service_name, vpc_id, .. } = &**endpoint;
-                write!(f, "create {endpoint_type} endpoint for {service_name} in {vpc_id}")?;
-                let details = details([
-                    ("subnets", &endpoint.subnet_ids),
-                    ("security groups", &endpoint.security_group_ids),
-                    ("route tables", &endpoint.route_table_ids),
-                ])
-                .chain((endpoint.private_dns_enabled == Some(true)).then(|| "private DNS on".to_owned()))
-                .chain(endpoint.policy.is_some().then(|| "a policy of its own".to_owned()));
-                let details: Vec<_> = details.collect();
-                if details.is_empty() { Ok(()) } else { write!(f, " ({})", details.join("; ")) }
+            Self::Create { endpoint, replaces, .. } => {
+                write!(f, "create {}", words_of_new(endpoint))?;
+                replaces.as_ref().map_or(Ok(()), |id| write!(f, ", because {id} is gone"))
             }
             Self::Tag { id, tags } => write!(f, "set tags {} of {id}", list(tags.keys())),
             Self::Untag { id, keys } => write!(f, "remove tags {} of {id}", list(keys)),
-            Self::Modify(change) => {
-                let details = details([
-                    ("add subnets", &change.add_subnets),
-                    ("remove subnets", &change.remove_subnets),
-                    ("add security groups", &change.add_security_groups),
-                    ("remove security groups", &change.remove_security_groups),
-                    ("add route tables", &change.add_route_tables),
-                    ("remove route tables", &change.remove_route_tables),
-                ])
-                .chain(change.private_dns_enabled.map(|on| format!("private DNS {}", if on { "on" } else { "off" })))
-                .chain(change.policy.is_some().then(|| "set the policy".to_owned()))
-                .chain(change.reset_policy.then(|| "reset the policy to full access".to_owned()));
-                write!(f, "modify {}: {}", change.id, details.collect::<Vec<_>>().join("; "))
+            Self::Modify(change) => write!(f, "modify {}: {}", change.id, words_of_change(change)),
+            Self::Accept { id, service_id } => write!(f, "accept the connection of {id} to {service_id}"),
+            Self::Delete { id, failed: false } => write!(f, "delete {id}"),
+            Self::Delete { id, failed: true } => {
+                write!(f, "delete {id}, which AWS could not set up, to make a new one")
             }
-            Self::Delete { id } => write!(f, "delete {id}"),
         }
     }
+}
+
+fn words_of_new(new: &NewEndpoint) -> String {
+    let NewEndpoint { endpoint_type, target, vpc_id, .. } = new;
+    let details: Vec<_> = details([
+        ("subnets", &new.subnet_ids),
+        ("security groups", &new.security_group_ids),
+        ("route tables", &new.route_table_ids),
+    ])
+    .chain(words_of_addresses(&new.subnet_configurations))
+    .chain(new.ip_address_type.iter().cloned())
+    .chain((new.private_dns_enabled == Some(true)).then(|| "private DNS on".to_owned()))
+    .chain(words_of_dns(&new.dns_options))
+    .chain(new.policy.is_some().then(|| "a policy of its own".to_owned()))
+    .collect();
+    let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
+    format!("{endpoint_type} endpoint for {target} in {vpc_id}{details}")
+}
+
+fn words_of_change(change: &EndpointChange) -> String {
+    let words: Vec<_> = details([
+        ("add subnets", &change.add_subnets),
+        ("remove subnets", &change.remove_subnets),
+        ("add security groups", &change.add_security_groups),
+        ("remove security groups", &change.remove_security_groups),
+        ("add route tables", &change.add_route_tables),
+        ("remove route tables", &change.remove_route_tables),
+    ])
+    .chain(words_of_addresses(&change.subnet_configurations))
+    .chain(change.ip_address_type.iter().map(|kind| format!("address type {kind}")))
+    .chain(change.private_dns_enabled.map(|on| format!("private DNS {}", on_or_off(on))))
+    .chain(words_of_dns(&change.dns_options))
+    .chain(change.policy.is_some().then(|| "set the policy".to_owned()))
+    .chain(change.reset_policy.then(|| "reset the policy to full access".to_owned()))
+    .collect();
+    words.join("; ")
+}
+
+fn words_of_addresses(by_subnet: &BTreeMap<String, Addresses>) -> impl Iterator<Item = String> {
+    by_subnet.iter().map(|(subnet, Addresses { ipv4, ipv6 })| {
+        let addresses: Vec<_> =
+            ipv4.iter().map(ToString::to_string).chain(ipv6.iter().map(ToString::to_string)).collect();
+        format!("address {} in {subnet}", addresses.join(" and "))
+    })
+}
+
+fn words_of_dns(options: &DnsOptions) -> impl Iterator<Item = String> {
+    let records = options.record_ip_type.iter().map(|records| format!("DNS records {records}"));
+    let only = options.private_dns_only_for_inbound_resolver_endpoint;
+    let only = only.map(|on| format!("private DNS only for inbound Resolver endpoints {}", on_or_off(on)));
+    let preference = options.private_dns_preference.iter().map(|preference| format!("private DNS for {preference}"));
+    records.chain(only).chain(preference).chain(details([("domains", &options.private_dns_specified_domains)]))
+}
+
+fn on_or_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
 }
 
 fn details<'a, const N: usize>(sets: [(&'a str, &'a BTreeSet<String>); N]) -> impl Iterator<Item = String> + 'a {
@@ -108,7 +161,7 @@ fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
 /// token is used again, and what was set, so that it is taken back when it leaves the spec.
 pub fn record(step: &Step, status: &mut VpcEndpointStatus) {
     match step {
-        Step::Create { attempt, endpoint } => {
+        Step::Create { attempt, endpoint, .. } => {
             status.create_attempt = Some(*attempt);
             // The id of an earlier attempt is dead; kept, it would raise the attempt a second time after a crash.
             status.id = None;
@@ -118,7 +171,7 @@ pub fn record(step: &Step, status: &mut VpcEndpointStatus) {
         }
         Step::Tag { tags, .. } => add(&mut status.common.managed_tags, managed_keys(tags)),
         Step::Modify(change) => add(&mut status.applied_fields, changed_fields(change)),
-        Step::Untag { .. } | Step::Delete { .. } => {}
+        Step::Untag { .. } | Step::Accept { .. } | Step::Delete { .. } => {}
     }
 }
 
@@ -131,7 +184,13 @@ fn created_fields(new: &NewEndpoint) -> Vec<Field> {
         (Field::Subnets, !new.subnet_ids.is_empty()),
         (Field::SecurityGroups, !new.security_group_ids.is_empty()),
         (Field::RouteTables, !new.route_table_ids.is_empty()),
+        (Field::IpAddressType, new.ip_address_type.is_some()),
         (Field::PrivateDnsEnabled, new.private_dns_enabled == Some(true)),
+        (Field::DnsRecordIpType, new.dns_options.record_ip_type.is_some()),
+        (
+            Field::PrivateDnsOnlyForInboundResolverEndpoint,
+            new.dns_options.private_dns_only_for_inbound_resolver_endpoint == Some(true),
+        ),
         (Field::Policy, new.policy.is_some()),
     ])
 }
@@ -142,7 +201,13 @@ fn changed_fields(change: &EndpointChange) -> Vec<Field> {
         (Field::Subnets, any(&change.add_subnets, &change.remove_subnets)),
         (Field::SecurityGroups, any(&change.add_security_groups, &change.remove_security_groups)),
         (Field::RouteTables, any(&change.add_route_tables, &change.remove_route_tables)),
+        (Field::IpAddressType, change.ip_address_type.is_some()),
         (Field::PrivateDnsEnabled, change.private_dns_enabled.is_some()),
+        (Field::DnsRecordIpType, change.dns_options.record_ip_type.is_some()),
+        (
+            Field::PrivateDnsOnlyForInboundResolverEndpoint,
+            change.dns_options.private_dns_only_for_inbound_resolver_endpoint.is_some(),
+        ),
         (Field::Policy, change.policy.is_some() || change.reset_policy),
     ])
 }
@@ -166,7 +231,11 @@ mod tests {
             "subnets": [{ "id": "subnet-1" }, { "id": "subnet-2" }], "securityGroups": [{ "id": "sg-1" }],
             "privateDnsEnabled": true, "policy": { "Statement": [{ "Effect": "Allow" }] },
         });
-        let create = |spec| Step::Create { attempt: 1, endpoint: Box::new(wanted(&object(spec)).create("uid-1", 1)) };
+        let create = |spec| Step::Create {
+            attempt: 1,
+            endpoint: Box::new(wanted(&object(spec)).create("uid-1", 1)),
+            replaces: None,
+        };
         let change = EndpointChange {
             id: "vpce-1".into(),
             add_subnets: set(["subnet-1"]),
@@ -183,13 +252,21 @@ mod tests {
             ),
             (create(json!({})), "create Interface endpoint for com.amazonaws.ap-northeast-1.lambda in vpc-1"),
             (
-                Step::Modify(change),
+                Step::Modify(Box::new(change)),
                 "modify vpce-1: add subnets subnet-1; remove route tables rtb-1, rtb-2; private DNS off; \
                  reset the policy to full access",
             ),
             (Step::Tag { id: "vpce-1".into(), tags: Tags::from([("a".into(), "b".into())]) }, "set tags a of vpce-1"),
             (Step::Untag { id: "vpce-1".into(), keys: set(["a", "b"]) }, "remove tags a, b of vpce-1"),
-            (Step::Delete { id: "vpce-1".into() }, "delete vpce-1"),
+            (Step::Delete { id: "vpce-1".into(), failed: false }, "delete vpce-1"),
+            (
+                Step::Delete { id: "vpce-1".into(), failed: true },
+                "delete vpce-1, which AWS could not set up, to make a new one",
+            ),
+            (
+                Step::Accept { id: "vpce-1".into(), service_id: "vpce-svc-1".into() },
+                "accept the connection of vpce-1 to vpce-svc-1",
+            ),
         ] {
             assert_eq!(step.to_string(), text);
         }
@@ -205,12 +282,12 @@ mod tests {
             ..VpcEndpointStatus::default()
         };
         let endpoint = Box::new(wanted(&object(spec)).create("uid-1", 2));
-        record(&Step::Create { attempt: 2, endpoint }, &mut status);
+        record(&Step::Create { attempt: 2, endpoint, replaces: None }, &mut status);
         assert_eq!((status.create_attempt, &status.id), (Some(2), &None));
         assert_eq!(status.applied_fields, [Field::Subnets, Field::Policy]);
         assert_eq!(status.common.managed_tags, ["team"]);
         let change = EndpointChange { private_dns_enabled: Some(true), ..EndpointChange::default() };
-        record(&Step::Modify(change), &mut status);
+        record(&Step::Modify(Box::new(change)), &mut status);
         assert_eq!(status.applied_fields, [Field::Subnets, Field::PrivateDnsEnabled, Field::Policy]);
     }
 }

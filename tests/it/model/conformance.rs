@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use privatelink_operator::cloud::{
-    ec2::{Ec2, Endpoint, EndpointChange, Filter, NewEndpoint},
+    ec2::{Ec2, Endpoint, EndpointChange, Filter, NewEndpoint, Target},
     fault::Fault,
     iam::{Iam, NewRole},
     lambda::{ConfigurationChange, Lambda, NewFunction},
@@ -34,11 +34,15 @@ fn text<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
     answer.unwrap_err().message
 }
 
+fn service(name: &str) -> Target {
+    Target::Service(name.to_owned())
+}
+
 fn interface(token: &str) -> NewEndpoint {
     NewEndpoint {
         client_token: token.to_owned(),
         endpoint_type: "Interface".to_owned(),
-        service_name: LAMBDA_SERVICE.to_owned(),
+        target: service(LAMBDA_SERVICE),
         vpc_id: Network::VPC.to_owned(),
         subnet_ids: set(&[Network::SUBNETS[0]]),
         private_dns_enabled: Some(true),
@@ -49,7 +53,7 @@ fn interface(token: &str) -> NewEndpoint {
 fn gateway() -> NewEndpoint {
     NewEndpoint {
         endpoint_type: "Gateway".to_owned(),
-        service_name: S3_SERVICE.to_owned(),
+        target: service(S3_SERVICE),
         vpc_id: Network::VPC.to_owned(),
         route_table_ids: set(&[Network::TABLES[0]]),
         ..NewEndpoint::default()
@@ -156,7 +160,7 @@ async fn create_endpoint_validates() {
     let model = Model::with_network();
     let base = || interface("");
     for (new, expected) in [
-        (NewEndpoint { service_name: "com.amazonaws.ap-northeast-1.nope".into(), ..base() }, "InvalidServiceName"),
+        (NewEndpoint { target: service("com.amazonaws.ap-northeast-1.nope"), ..base() }, "InvalidServiceName"),
         (NewEndpoint { endpoint_type: "Gateway".into(), ..base() }, "InvalidParameter"),
         (NewEndpoint { vpc_id: "vpc-0f".into(), ..base() }, "InvalidVpcId.NotFound"),
         (NewEndpoint { subnet_ids: set(&["subnet-0f"]), ..base() }, "InvalidSubnetID.NotFound"),
@@ -173,7 +177,7 @@ async fn create_endpoint_validates() {
         (
             NewEndpoint {
                 endpoint_type: "GatewayLoadBalancer".into(),
-                service_name: Network::GWLB_SERVICE.into(),
+                target: service(Network::GWLB_SERVICE),
                 private_dns_enabled: None,
                 subnet_ids: set(&Network::SUBNETS[..2]),
                 ..base()

@@ -39,8 +39,11 @@ cases! {
             "service": "lambda",
             "vpc": { "id": Network::VPC },
             "subnets": [{ "tags": { "Name": Network::SUBNETS[0] } }, { "id": Network::SUBNETS[1] }],
+            "subnetConfigurations": [{ "subnetId": Network::SUBNETS[1], "ipv4": "10.0.1.4", "ipv6": "2001:db8::4" }],
             "securityGroups": [{ "name": "web" }],
+            "ipAddressType": "dualstack",
             "privateDnsEnabled": true,
+            "dnsOptions": { "dnsRecordIpType": "service-defined" },
             "policy": { "Statement": [
                 { "Effect": "Allow", "Principal": "*", "Action": ["lambda:InvokeFunction"], "Resource": "*" },
             ] },
@@ -51,10 +54,15 @@ cases! {
             |spec| spec["subnets"] = json!([{ "id": Network::SUBNETS[1] }]),
             |spec| spec["subnets"] = json!([{ "id": Network::SUBNETS[2] }, { "id": Network::SUBNETS[1] }]),
             |spec| {
+                spec["subnetConfigurations"][0]["ipv4"] = json!("10.0.1.5");
+                spec["dnsOptions"] = json!({ "dnsRecordIpType": "ipv4" });
+            },
+            |spec| {
                 spec["privateDnsEnabled"] = json!(false);
                 spec["securityGroups"] = json!([{ "id": Network::DEFAULT_GROUP }]);
-                spec.as_object_mut().unwrap().remove("policy");
-                spec.as_object_mut().unwrap().remove("tags");
+                for field in ["policy", "tags", "dnsOptions", "ipAddressType"] {
+                    spec.as_object_mut().unwrap().remove(field);
+                }
             },
         ],
         objects: &["endpoint"],
@@ -89,6 +97,81 @@ cases! {
         objects: &["endpoint"],
         drifts: &[Drift::DeleteEndpoint],
         unmanaged: &[Drift::AddTag],
+        given: &[],
+    };
+
+    s3_interface_endpoint: VpcEndpoint = Case {
+        spec: || json!({
+            "type": "Interface",
+            "service": "s3",
+            "vpc": { "id": Network::VPC },
+            "subnets": [{ "id": Network::SUBNETS[0] }],
+            "privateDnsEnabled": true,
+            "dnsOptions": { "privateDnsOnlyForInboundResolverEndpoint": true },
+        }),
+        updates: vec![
+            |spec| spec["dnsOptions"] = json!({ "privateDnsOnlyForInboundResolverEndpoint": false }),
+            |spec| drop(spec.as_object_mut().unwrap().remove("dnsOptions")),
+        ],
+        objects: &["endpoint"],
+        drifts: &[Drift::ChangeInboundOnly, Drift::DisablePrivateDns, Drift::DeleteEndpoint],
+        unmanaged: &[Drift::ChangeAddressType, Drift::ChangeDnsRecords, Drift::ChangeGroups],
+        given: &[Given::S3Gateway],
+    };
+
+    accepted_endpoint: VpcEndpoint = Case {
+        spec: || json!({
+            "type": "Interface",
+            "service": Network::OUR_SERVICE,
+            "vpc": { "id": Network::VPC },
+            "subnets": [{ "id": Network::SUBNETS[1] }],
+            "privateDnsEnabled": true,
+            "autoAccept": true,
+        }),
+        updates: vec![|spec| spec["privateDnsEnabled"] = json!(false)],
+        objects: &["endpoint"],
+        drifts: &[Drift::DisablePrivateDns, Drift::RemoveSubnet, Drift::DeleteEndpoint],
+        unmanaged: &[Drift::AddTag],
+        given: &[],
+    };
+
+    resource_endpoint: VpcEndpoint = Case {
+        spec: || json!({
+            "type": "Resource",
+            "resourceConfigurationArn": "arn:aws:vpc-lattice:ap-northeast-1:123456789012:resourceconfiguration/rcfg-0a",
+            "vpc": { "id": Network::VPC },
+            "subnets": [{ "id": Network::SUBNETS[0] }],
+            "securityGroups": [{ "name": "web" }],
+            "privateDnsEnabled": true,
+            "dnsOptions": {
+                "privateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "privateDnsSpecifiedDomains": ["a.example"],
+            },
+        }),
+        updates: vec![
+            |spec| spec["subnets"] = json!([{ "id": Network::SUBNETS[0] }, { "id": Network::SUBNETS[1] }]),
+            |spec| drop(spec.as_object_mut().unwrap().remove("securityGroups")),
+        ],
+        objects: &["endpoint"],
+        drifts: &[Drift::ChangeGroups, Drift::RemoveSubnet, Drift::DeleteEndpoint],
+        unmanaged: &[Drift::ChangeAddressType],
+        given: &[],
+    };
+
+    service_network_endpoint: VpcEndpoint = Case {
+        spec: || json!({
+            "type": "ServiceNetwork",
+            "serviceNetworkArn": "arn:aws:vpc-lattice:ap-northeast-1:123456789012:servicenetwork/sn-0a",
+            "vpc": { "id": Network::VPC },
+            "subnets": [{ "id": Network::SUBNETS[0] }],
+            "ipAddressType": "ipv4",
+        }),
+        updates: vec![|spec| {
+            spec["ipAddressType"] = json!("dualstack");
+            spec["dnsOptions"] = json!({ "dnsRecordIpType": "dualstack" });
+        }],
+        objects: &["endpoint"],
+        drifts: &[Drift::ChangeAddressType, Drift::DeleteEndpoint],
+        unmanaged: &[Drift::ChangeGroups],
         given: &[],
     };
 

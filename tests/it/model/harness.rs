@@ -5,6 +5,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use privatelink_operator::{
     cloud::{
         World,
+        ec2::{Ec2, NewEndpoint, Target},
         guardrails::Guardrails,
         iam::{Iam, NewRole},
         ownership::ClusterIdentity,
@@ -17,7 +18,7 @@ use privatelink_operator::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::support::model::{Model, REGION, drift::Drift, replica::Lag};
+use crate::support::model::{Model, REGION, drift::Drift, ec2::Network, replica::Lag};
 
 /// Namespace of all test objects.
 pub const NAMESPACE: &str = "team";
@@ -49,6 +50,8 @@ pub struct Case {
 pub enum Given {
     /// A role named `given` that Lambda can assume.
     ExecutionRole,
+    /// A Gateway endpoint for S3.
+    S3Gateway,
 }
 
 async fn give(model: &Model, given: Given) {
@@ -67,6 +70,15 @@ async fn give(model: &Model, given: Given) {
             };
             model.create_role(&role).await.unwrap();
             sleep(Duration::from_mins(1)).await;
+        }
+        Given::S3Gateway => {
+            let gateway = NewEndpoint {
+                endpoint_type: "Gateway".to_owned(),
+                target: Target::Service(format!("com.amazonaws.{REGION}.s3")),
+                vpc_id: Network::VPC.to_owned(),
+                ..NewEndpoint::default()
+            };
+            model.create_endpoint(&gateway).await.unwrap();
         }
     }
 }

@@ -3,6 +3,11 @@
 mod conformance;
 mod conformance_role;
 mod convergence;
+mod endpoint_adoption;
+mod endpoint_calls;
+mod endpoint_diagnosis;
+mod endpoint_fields;
+mod endpoint_states;
 mod harness;
 mod role_calls;
 mod role_fields;

@@ -1,5 +1,7 @@
 //! What others do behind the operator's back, and what AWS holds in the end, for comparison.
 
+use std::net::Ipv4Addr;
+
 use privatelink_operator::cloud::{
     ec2::Endpoint,
     iam::{InstanceProfile, Role},
@@ -29,6 +31,14 @@ pub enum Drift {
     ChangeEndpointPolicy,
     /// Its private DNS is turned off.
     DisablePrivateDns,
+    /// It gets another address type.
+    ChangeAddressType,
+    /// It gets other DNS records.
+    ChangeDnsRecords,
+    /// Its private DNS is no longer for inbound Resolver endpoints only, or only for them.
+    ChangeInboundOnly,
+    /// A network interface with an address that was asked for is replaced by one with another.
+    MoveAddress,
     /// Its route tables are removed.
     RemoveRouteTables,
     /// A tag of the spec gets another value.
@@ -84,6 +94,9 @@ pub const ENDPOINT: &[Drift] = &[
     Drift::ChangeGroups,
     Drift::ChangeEndpointPolicy,
     Drift::DisablePrivateDns,
+    Drift::ChangeAddressType,
+    Drift::ChangeDnsRecords,
+    Drift::MoveAddress,
     Drift::RemoveRouteTables,
     Drift::ChangeTag,
     Drift::RemoveTags,
@@ -148,16 +161,34 @@ impl State {
         let endpoint = &mut record.endpoint;
         match drift {
             Drift::DeleteEndpoint => record.deleted_at = Some(Instant::now()),
-            Drift::RemoveSubnet => drop(endpoint.subnet_ids.pop_first()),
+            Drift::RemoveSubnet => {
+                let removed = endpoint.subnet_ids.pop_first();
+                record.fixed.retain(|subnet, _| Some(subnet) != removed.as_ref());
+                self.attach(&mut record);
+            }
             Drift::ChangeGroups if !endpoint.security_group_ids.is_empty() => {
                 endpoint.security_group_ids = [Network::DEFAULT_GROUP.to_owned()].into();
             }
             Drift::ChangeEndpointPolicy => endpoint.policy = Some(FOREIGN.to_owned()),
             Drift::DisablePrivateDns => endpoint.private_dns_enabled = false,
+            Drift::ChangeAddressType => endpoint.ip_address_type = Some("ipv6".to_owned()),
+            Drift::ChangeDnsRecords => endpoint.dns_options.record_ip_type = Some("ipv6".to_owned()),
+            Drift::ChangeInboundOnly => {
+                let only = &mut endpoint.dns_options.private_dns_only_for_inbound_resolver_endpoint;
+                *only = only.map(|only| !only);
+            }
+            Drift::MoveAddress => self.move_address(&mut record),
             Drift::RemoveRouteTables => endpoint.route_table_ids.clear(),
             other => retag(&mut endpoint.tags, other),
         }
         self.ec2.endpoints.put(&record.endpoint.id.clone(), Some(record), Lag::NONE);
+    }
+
+    fn move_address(&mut self, record: &mut EndpointRecord) {
+        if let Some(addresses) = record.fixed.values_mut().next() {
+            addresses.ipv4 = Some(Ipv4Addr::new(10, 0, 8, 8));
+            self.attach(record);
+        }
     }
 
     fn drift_role(&mut self, key: &str, mut record: RoleRecord, drift: Drift) {
@@ -298,11 +329,11 @@ impl Model {
         let endpoints = state.ec2.endpoints.all().filter(|(_, r)| r.deleted_at.is_none()).map(|(_, r)| {
             let endpoint = Endpoint {
                 id: String::new(),
-                dns_names: Vec::new(),
+                dns_entries: Vec::new(),
                 network_interface_ids: [r.endpoint.network_interface_ids.len().to_string()].into(),
                 ..r.endpoint.clone()
             };
-            format!("{endpoint:?}")
+            format!("{endpoint:?} {:?}", r.fixed)
         });
         let associations = state.ec2.associations.all().filter(|(_, r)| r.ended_at.is_none()).map(|(_, r)| {
             let alive = state.iam.profiles.all().any(|(_, p)| p.profile.id == r.association.profile_id);

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use privatelink_operator::cloud::{
     ec2::{
-        Ec2, Endpoint, EndpointChange, Filter, Instance, NewEndpoint, ProfileAssociation, RouteTable, SecurityGroup,
-        Subnet, Vpc,
+        Ec2, Endpoint, EndpointChange, EndpointService, Filter, Instance, NetworkInterface, NewEndpoint,
+        ProfileAssociation, RouteTable, SecurityGroup, Subnet, Vpc, VpcDns,
     },
     fault::{Fault, Service},
     ownership::Tags,
@@ -15,7 +15,7 @@ use privatelink_operator::cloud::{
 use tokio::time::Instant;
 
 pub use super::endpoints::EndpointRecord;
-use super::{Answer, Model, REGION, State, Timing, refuse, replica::Store};
+use super::{Answer, Model, REGION, State, Timing, filters::select, refuse, replica::Store, services::CustomerService};
 
 /// An association of an instance profile with an instance.
 #[derive(Clone, Debug)]
@@ -59,8 +59,18 @@ pub struct Ec2State {
     pub endpoints: Store<EndpointRecord>,
     /// What each client token was first used with, and the endpoint that it made.
     pub tokens: HashMap<String, (NewEndpoint, String)>,
-    /// Services of others, such as one behind a Gateway Load Balancer, by name, with their endpoint type.
-    pub foreign_services: BTreeMap<String, &'static str>,
+    /// Services of customers, such as one behind a Gateway Load Balancer, by name.
+    pub customer_services: BTreeMap<String, CustomerService>,
+    /// The zones of services that are not in all of them, by name.
+    pub service_zones: BTreeMap<String, BTreeSet<String>>,
+    /// Attributes of VPCs by id.
+    pub vpc_dns: BTreeMap<String, VpcDns>,
+    /// Network interfaces of endpoints by id.
+    pub interfaces: BTreeMap<String, NetworkInterface>,
+    /// The most endpoints of a type.
+    pub endpoint_quota: Option<usize>,
+    /// Endpoints that `DeleteVpcEndpoints` answers with in `Unsuccessful[]`, with code and text.
+    pub undeletable: BTreeMap<String, (&'static str, &'static str)>,
 }
 
 impl Ec2State {
@@ -82,52 +92,6 @@ impl Ec2State {
         let instance = self.instances.get_mut(id).map(|x| &mut x.tags);
         vpc.or(subnet).or(group).or(table).or(instance)
     }
-}
-
-/// Whether all filters match: values of a filter are `ORed` and may hold `*` and `?`.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
-pub fn matches(filters: &[Filter], tags: &Tags, field: impl Fn(&str) -> Option<String>) -> Answer<bool> {
-    for filter in filters {
-        let found: Vec<String> = if filter.name == "tag-key" {
-            tags.keys().cloned().collect()
-        } else if let Some(key) = filter.name.strip_prefix("tag:") {
-            tags.get(key).cloned().into_iter().collect()
-        } else if let Some(value) = field(&filter.name) {
-            vec![value]
-        } else {
-            return refuse("InvalidParameterValue", format!("The filter '{}' is invalid", filter.name));
-        };
-        if !found.iter().any(|have| filter.values.iter().any(|pattern| glob(pattern.as_bytes(), have.as_bytes()))) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) if glob(rest, text) => true,
-        (Some((b'*', _)), Some((_, tail))) => glob(pattern, tail),
-        (Some((b'?', rest)), Some((_, tail))) => glob(rest, tail),
-        (Some((p, rest)), Some((t, tail))) if p == t => glob(rest, tail),
-        _ => false,
-    }
-}
-
-fn select<T: Clone>(
-    all: impl IntoIterator<Item = T>,
-    filters: &[Filter],
-    tags: impl Fn(&T) -> Tags,
-    field: impl Fn(&T, &str) -> Option<String>,
-) -> Answer<Vec<T>> {
-    let mut found = Vec::new();
-    for item in all {
-        if matches(filters, &tags(&item), |name| field(&item, name))? {
-            found.push(item);
-        }
-    }
-    Ok(found)
 }
 
 impl State {
@@ -252,7 +216,7 @@ impl Ec2 for Model {
                 |e, name| match name {
                     "vpc-endpoint-id" => Some(e.id.clone()),
                     "vpc-id" => Some(e.vpc_id.clone()),
-                    "service-name" => Some(e.service_name.clone()),
+                    "service-name" => e.target.service().map(str::to_owned),
                     "vpc-endpoint-type" => Some(e.endpoint_type.clone()),
                     "vpc-endpoint-state" => Some(e.state.clone()),
                     _ => None,
@@ -285,8 +249,52 @@ impl Ec2 for Model {
         }
     }
 
-    async fn endpoint_services(&self) -> Result<BTreeSet<String>, Fault> {
+    async fn accept_endpoint(&self, service_id: &str, endpoint_id: &str) -> Result<(), Fault> {
+        self.ec2_write("AcceptVpcEndpointConnections", |s, now| s.accept_endpoint(service_id, endpoint_id, now)).await
+    }
+
+    async fn endpoint_service_names(&self) -> Result<BTreeSet<String>, Fault> {
         self.ec2_read("DescribeVpcEndpointServices", |s, _| Ok(s.service_names())).await
+    }
+
+    async fn endpoint_service(&self, name: &str) -> Result<Option<EndpointService>, Fault> {
+        self.ec2_read("DescribeVpcEndpointServices", |s, _| {
+            let is_listed = s.service_names().contains(name);
+            Ok(s.service(name).filter(|_| is_listed))
+        })
+        .await
+    }
+
+    async fn vpc_dns(&self, vpc_id: &str) -> Result<VpcDns, Fault> {
+        self.ec2_read("DescribeVpcAttribute", |s, _| match s.ec2.vpc_dns.get(vpc_id) {
+            Some(dns) => Ok(*dns),
+            None => refuse("InvalidVpcID.NotFound", format!("The vpc ID '{vpc_id}' does not exist")),
+        })
+        .await
+    }
+
+    async fn network_interfaces(&self, filters: &[Filter]) -> Result<Vec<NetworkInterface>, Fault> {
+        self.ec2_read("DescribeNetworkInterfaces", |s, _| {
+            select(
+                s.ec2.interfaces.values().cloned(),
+                filters,
+                |_| Tags::new(),
+                |x, name| match name {
+                    "network-interface-id" => Some(x.id.clone()),
+                    "subnet-id" => Some(x.subnet_id.clone()),
+                    _ => None,
+                },
+            )
+        })
+        .await
+    }
+
+    async fn prefix_list(&self, service_name: &str) -> Result<Option<String>, Fault> {
+        self.ec2_read("DescribePrefixLists", |s, _| {
+            let has_gateway = s.service(service_name).is_some_and(|service| service.types.contains("Gateway"));
+            Ok(has_gateway.then(|| format!("pl-{}", service_name.rsplit('.').next().unwrap_or_default())))
+        })
+        .await
     }
 
     async fn create_tags(&self, id: &str, tags: &Tags) -> Result<(), Fault> {
@@ -470,6 +478,12 @@ impl Network {
     pub const INSTANCES: [&str; 2] = ["i-0a", "i-0b"];
     /// A service behind a Gateway Load Balancer.
     pub const GWLB_SERVICE: &str = "com.amazonaws.vpce.ap-northeast-1.vpce-svc-0123456789abcdef0";
+    /// A service of this account whose connections have to be accepted.
+    pub const OUR_SERVICE: &str = "com.amazonaws.vpce.ap-northeast-1.vpce-svc-0a";
+    /// The same of another account.
+    pub const THEIR_SERVICE: &str = "com.amazonaws.vpce.ap-northeast-1.vpce-svc-0b";
+    /// A second VPC, with a subnet in zone d, a security group and a route table.
+    pub const OTHER_VPC: [&str; 4] = ["vpc-0b", "subnet-0b", "sg-0b", "rtb-0c"];
 }
 
 fn named(name: &str) -> Tags {
@@ -506,6 +520,27 @@ impl Ec2State {
             let instance = Instance { id: (*id).to_owned(), state: "running".to_owned(), tags };
             self.instances.insert(instance.id.clone(), instance);
         }
-        self.foreign_services.insert(Network::GWLB_SERVICE.to_owned(), "GatewayLoadBalancer");
+        for (name, endpoint_type, acceptance, ours) in [
+            (Network::GWLB_SERVICE, "GatewayLoadBalancer", false, false),
+            (Network::OUR_SERVICE, "Interface", true, true),
+            (Network::THEIR_SERVICE, "Interface", true, false),
+        ] {
+            self.customer_services.insert(name.to_owned(), CustomerService { endpoint_type, acceptance, ours });
+        }
+        self.build_other_vpc();
+    }
+
+    fn build_other_vpc(&mut self) {
+        let [vpc, subnet, group, table] = Network::OTHER_VPC.map(str::to_owned);
+        for id in [&vpc, Network::VPC] {
+            self.vpc_dns.insert(id.to_owned(), VpcDns { support: true, hostnames: true });
+        }
+        self.vpcs.insert(vpc.clone(), Vpc { id: vpc.clone(), tags: named("other") });
+        let there = Subnet { id: subnet.clone(), vpc_id: vpc.clone(), zone: format!("{REGION}d"), tags: Tags::new() };
+        self.subnets.insert(subnet, there);
+        let there =
+            SecurityGroup { id: group.clone(), name: "there".to_owned(), vpc_id: vpc.clone(), tags: Tags::new() };
+        self.groups.insert(group, there);
+        self.tables.insert(table.clone(), RouteTable { id: table, vpc_id: vpc, tags: Tags::new() });
     }
 }

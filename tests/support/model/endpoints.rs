@@ -1,21 +1,22 @@
 //! VPC endpoints: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
-use privatelink_operator::cloud::ec2::{Endpoint, EndpointChange, NewEndpoint};
+use privatelink_operator::cloud::ec2::{
+    Addresses, DnsEntry, DnsOptions, Endpoint, EndpointChange, NetworkInterface, NewEndpoint,
+};
 use tokio::time::Instant;
 
 use super::{
     Answer, REGION, State, Timing,
     documents::{Use, accept},
+    endpoint_rules::{check_change, is_s3_interface},
     refuse,
 };
 
-/// Services that AWS offers through an Interface endpoint.
-const INTERFACE: &[&str] = &["lambda", "ec2", "sts", "sqs", "ssm", "logs", "s3", "dynamodb"];
-/// Services that AWS offers through a Gateway endpoint:
-/// <https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>.
-const GATEWAY: &[&str] = &["s3", "dynamodb"];
 /// What AWS attaches when no policy is given.
 pub const FULL_ACCESS: &str = r#"{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*","Resource":"*"}]}"#;
 
@@ -24,6 +25,10 @@ pub const FULL_ACCESS: &str = r#"{"Statement":[{"Action":"*","Effect":"Allow","P
 pub struct EndpointRecord {
     /// Its configuration; the state comes from the times.
     pub endpoint: Endpoint,
+    /// The addresses that were asked for, by subnet id.
+    pub fixed: BTreeMap<String, Addresses>,
+    /// A state that it stays in, whatever the times are, such as `pendingacceptance`.
+    pub stuck: Option<&'static str>,
     /// When it is `available`.
     pub ready_at: Instant,
     /// When its deletion was asked for.
@@ -37,33 +42,22 @@ impl EndpointRecord {
             Some(at) if now < at + timing.endpoint_deleting => "deleting",
             Some(at) if now < at + timing.endpoint_deleting + timing.endpoint_deleted => "deleted",
             Some(_) => return None,
-            None if now < self.ready_at => "pending",
-            None => "available",
+            None => match self.stuck {
+                Some(state) => state,
+                None if now < self.ready_at => "pending",
+                None => "available",
+            },
         };
         Some(Endpoint { state: state.to_owned(), ..self.endpoint.clone() })
     }
 
-    fn on_its_way_out(&self) -> bool {
+    /// Whether its deletion was asked for.
+    pub fn is_going(&self) -> bool {
         self.deleted_at.is_some()
     }
 }
 
 impl State {
-    /// Names of all services.
-    pub fn service_names(&self) -> BTreeSet<String> {
-        let own = INTERFACE.iter().map(|name| format!("com.amazonaws.{REGION}.{name}"));
-        own.chain(self.ec2.foreign_services.keys().cloned()).collect()
-    }
-
-    fn service_types(&self, service: &str) -> Vec<&'static str> {
-        if let Some(kind) = self.ec2.foreign_services.get(service) {
-            return vec![kind];
-        }
-        let name = service.strip_prefix(&format!("com.amazonaws.{REGION}.")).unwrap_or_default();
-        let offers = |list: &[&str], kind| list.contains(&name).then_some(kind);
-        [offers(GATEWAY, "Gateway"), offers(INTERFACE, "Interface")].into_iter().flatten().collect()
-    }
-
     /// CreateVpcEndpoint.
     pub fn create_endpoint(&mut self, new: &NewEndpoint, now: Instant) -> Answer<Endpoint> {
         let parameters = NewEndpoint { client_token: String::new(), ..new.clone() };
@@ -76,45 +70,41 @@ impl State {
             }
             return Ok(self.answer_again(&id.clone(), now));
         }
-        let types = self.service_types(&new.service_name);
-        if types.is_empty() {
-            return refuse(
-                "InvalidServiceName",
-                format!("The Vpc Endpoint Service '{}' does not exist", new.service_name),
-            );
-        }
-        if !types.contains(&new.endpoint_type.as_str()) {
-            return refuse(
-                "InvalidParameter",
-                format!("Endpoint type ({}) does not match available service types ({types:?}).", new.endpoint_type),
-            );
-        }
-        if !self.ec2.vpcs.contains_key(&new.vpc_id) {
-            return refuse("InvalidVpcId.NotFound", format!("The Vpc ID '{}' does not exist", new.vpc_id));
-        }
+        self.check_target(new)?;
         let id = format!("vpce-{:017x}", self.number());
-        let interface = new.endpoint_type == "Interface";
-        let name = new.service_name.rsplit('.').next().unwrap_or_default();
-        let mut endpoint = Endpoint {
+        let policy = match new.endpoint_type.as_str() {
+            "Interface" | "Gateway" => {
+                Some(new.policy.as_deref().map_or(Ok(FULL_ACCESS.to_owned()), |text| accept(text, Use::Endpoint))?)
+            }
+            _ => None,
+        };
+        let endpoint = Endpoint {
             id: id.clone(),
             endpoint_type: new.endpoint_type.clone(),
-            service_name: new.service_name.clone(),
+            target: new.target.clone(),
+            service_region: new.service_region.clone(),
             vpc_id: new.vpc_id.clone(),
             subnet_ids: new.subnet_ids.clone(),
             security_group_ids: new.security_group_ids.clone(),
             route_table_ids: new.route_table_ids.clone(),
-            private_dns_enabled: new.private_dns_enabled.unwrap_or(interface),
-            policy: Some(new.policy.as_deref().map_or(Ok(FULL_ACCESS.to_owned()), |text| accept(text, Use::Endpoint))?),
+            ip_address_type: Some(new.ip_address_type.clone().unwrap_or_else(|| "ipv4".to_owned())),
+            private_dns_enabled: new.private_dns_enabled.unwrap_or(new.endpoint_type == "Interface"),
+            dns_options: new.dns_options.clone(),
+            policy,
             tags: new.tags.clone(),
             ..Endpoint::default()
         };
-        if interface {
-            endpoint.dns_names = vec![format!("{id}-demo.{name}.{REGION}.vpce.amazonaws.com")];
-        }
-        self.complete(&mut endpoint);
-        self.check_endpoint(&endpoint)?;
         let pending = if new.endpoint_type == "Gateway" { now } else { now + self.timing.endpoint_pending };
-        let record = EndpointRecord { endpoint, ready_at: pending, deleted_at: None };
+        let mut record = EndpointRecord {
+            endpoint,
+            fixed: new.subnet_configurations.clone(),
+            stuck: self.needs_acceptance(&new.target).then_some("pendingacceptance"),
+            ready_at: pending,
+            deleted_at: None,
+        };
+        self.complete(&mut record);
+        self.check_endpoint(&record)?;
+        self.attach(&mut record);
         let answer = record.view(now, &self.timing).unwrap_or_default();
         let lag = self.timing.lag;
         self.ec2.endpoints.put(&id, Some(record), lag);
@@ -133,101 +123,66 @@ impl State {
         })
     }
 
-    /// What AWS adds by itself: the default group, and an interface in each subnet.
-    fn complete(&self, endpoint: &mut Endpoint) {
-        if endpoint.endpoint_type == "Interface" && endpoint.security_group_ids.is_empty() {
+    /// What AWS decides where nothing was asked for.
+    fn complete(&self, record: &mut EndpointRecord) {
+        let endpoint = &mut record.endpoint;
+        let takes_groups = !matches!(endpoint.endpoint_type.as_str(), "Gateway" | "GatewayLoadBalancer");
+        if takes_groups && endpoint.security_group_ids.is_empty() {
             let default = self.ec2.groups.values().find(|g| g.vpc_id == endpoint.vpc_id && g.name == "default");
             endpoint.security_group_ids.extend(default.map(|group| group.id.clone()));
         }
-        let number = endpoint.id.trim_start_matches("vpce-");
-        endpoint.network_interface_ids = endpoint
-            .subnet_ids
+        let names = endpoint.security_group_ids.iter().filter_map(|id| self.ec2.groups.get(id));
+        endpoint.security_group_names = names.map(|group| (group.id.clone(), group.name.clone())).collect();
+        let is_s3 = is_s3_interface(endpoint);
+        let dns = &mut endpoint.dns_options;
+        let records = match endpoint.endpoint_type.as_str() {
+            "Gateway" => Some("service-defined".to_owned()),
+            _ => endpoint.ip_address_type.clone(),
+        };
+        dns.record_ip_type = dns.record_ip_type.take().or(records);
+        // For S3 the restriction is the default: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html.
+        let only = &mut dns.private_dns_only_for_inbound_resolver_endpoint;
+        *only = only.or(is_s3.then_some(endpoint.private_dns_enabled));
+        if endpoint.endpoint_type == "Interface" && endpoint.dns_entries.is_empty() {
+            let name = endpoint.target.service().and_then(|name| name.rsplit('.').next()).unwrap_or_default();
+            let name = format!("{}-demo.{name}.{REGION}.vpce.amazonaws.com", endpoint.id);
+            endpoint.dns_entries = vec![DnsEntry { name, hosted_zone_id: Some("Z0".to_owned()) }];
+        }
+    }
+
+    /// Gives the endpoint a network interface in each of its subnets, with the addresses that were asked for. One
+    /// with others is replaced.
+    pub fn attach(&mut self, record: &mut EndpointRecord) {
+        let wanted = record.endpoint.subnet_ids.clone();
+        let fits = |interface: &NetworkInterface| {
+            wanted.contains(&interface.subnet_id)
+                && record.fixed.get(&interface.subnet_id).is_none_or(|fixed| *fixed == interface.addresses)
+        };
+        let (kept, dropped): (BTreeSet<String>, BTreeSet<String>) = record
+            .endpoint
+            .network_interface_ids
             .iter()
-            .map(|subnet| format!("eni-{number}{}", subnet.trim_start_matches("subnet-")))
-            .collect();
+            .cloned()
+            .partition(|id| self.ec2.interfaces.get(id).is_some_and(fits));
+        self.ec2.interfaces.retain(|id, _| !dropped.contains(id));
+        let served: BTreeSet<String> = kept.iter().map(|id| self.ec2.interfaces[id].subnet_id.clone()).collect();
+        record.endpoint.network_interface_ids = kept;
+        for subnet_id in wanted.difference(&served) {
+            let interface = self.new_interface(subnet_id, record.fixed.get(subnet_id).copied());
+            record.endpoint.network_interface_ids.insert(interface.id.clone());
+            self.ec2.interfaces.insert(interface.id.clone(), interface);
+        }
     }
 
-    /// All constraints on an endpoint as it would be.
-    fn check_endpoint(&self, endpoint: &Endpoint) -> Answer<()> {
-        let gateway = endpoint.endpoint_type == "Gateway";
-        let interface = endpoint.endpoint_type == "Interface";
-        if gateway && !(endpoint.subnet_ids.is_empty() && endpoint.security_group_ids.is_empty()) {
-            return refuse("InvalidParameter", "Subnets and security groups are not supported for Gateway endpoints.");
+    fn new_interface(&mut self, subnet_id: &str, addresses: Option<Addresses>) -> NetworkInterface {
+        let number = self.number();
+        let free = Addresses { ipv4: Some(Ipv4Addr::new(10, 0, 9, u8::try_from(number % 250).unwrap())), ipv6: None };
+        NetworkInterface {
+            id: format!("eni-{number:017x}"),
+            subnet_id: subnet_id.to_owned(),
+            zone: self.ec2.subnets.get(subnet_id).map(|subnet| subnet.zone.clone()).unwrap_or_default(),
+            addresses: addresses.unwrap_or(free),
         }
-        if gateway && endpoint.private_dns_enabled {
-            return refuse("InvalidParameter", "Private DNS can't be enabled for Gateway endpoints.");
-        }
-        if !gateway && !endpoint.route_table_ids.is_empty() {
-            return refuse("InvalidParameter", "Route table IDs are only supported for Gateway type VPC Endpoint.");
-        }
-        if endpoint.endpoint_type == "GatewayLoadBalancer" && endpoint.subnet_ids.len() != 1 {
-            return refuse("InvalidParameter", "A GatewayLoadBalancer endpoint must have exactly one subnet.");
-        }
-        if !gateway && !interface && !endpoint.security_group_ids.is_empty() {
-            return refuse("InvalidParameter", "Security groups are only supported for Interface endpoints.");
-        }
-        self.check_subnets(endpoint)?;
-        for id in &endpoint.security_group_ids {
-            if self.ec2.groups.get(id).is_none_or(|group| group.vpc_id != endpoint.vpc_id) {
-                return refuse(
-                    "InvalidGroup.NotFound",
-                    format!("The security group '{id}' does not exist in VPC '{}'", endpoint.vpc_id),
-                );
-            }
-        }
-        for id in &endpoint.route_table_ids {
-            if self.ec2.tables.get(id).is_none_or(|table| table.vpc_id != endpoint.vpc_id) {
-                return refuse("InvalidRouteTableId.NotFound", format!("The routeTable ID '{id}' does not exist"));
-            }
-        }
-        self.check_neighbours(endpoint)
-    }
-
-    fn check_subnets(&self, endpoint: &Endpoint) -> Answer<()> {
-        let mut zones = BTreeSet::new();
-        for id in &endpoint.subnet_ids {
-            let Some(subnet) = self.ec2.subnets.get(id).filter(|subnet| subnet.vpc_id == endpoint.vpc_id) else {
-                return refuse("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist"));
-            };
-            if !zones.insert(&subnet.zone) {
-                return refuse(
-                    "DuplicateSubnetsInSameZone",
-                    format!("Found another VPC endpoint subnet in the availability zone of {id}"),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// What two endpoints of one service in one VPC can't share: a private DNS name, a route.
-    fn check_neighbours(&self, endpoint: &Endpoint) -> Answer<()> {
-        for (id, other) in self.ec2.endpoints.all() {
-            let same_service = other.endpoint.service_name == endpoint.service_name
-                && other.endpoint.endpoint_type == endpoint.endpoint_type
-                && other.endpoint.vpc_id == endpoint.vpc_id;
-            if *id == endpoint.id || !same_service || other.on_its_way_out() {
-                continue;
-            }
-            if endpoint.private_dns_enabled && other.endpoint.private_dns_enabled {
-                return refuse(
-                    "InvalidParameter",
-                    format!(
-                        "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {} in the VPC {}",
-                        endpoint.service_name, endpoint.vpc_id
-                    ),
-                );
-            }
-            if let Some(table) = endpoint.route_table_ids.intersection(&other.endpoint.route_table_ids).next() {
-                return refuse(
-                    "RouteAlreadyExists",
-                    format!(
-                        "route table {table} already has a route with destination-prefix-list-id for {}",
-                        endpoint.service_name
-                    ),
-                );
-            }
-        }
-        Ok(())
     }
 
     /// Changes an endpoint that is not being deleted.
@@ -251,40 +206,87 @@ impl State {
     pub fn modify_endpoint(&mut self, change: &EndpointChange, now: Instant) -> Answer<()> {
         self.change_endpoint(&change.id, now, |s, record| {
             let state = record.view(now, &s.timing).map(|e| e.state).unwrap_or_default();
-            if state != "available" {
+            if !matches!(state.as_str(), "available" | "partial") {
                 return refuse("IncorrectState", format!("The VPC endpoint '{}' is in the state {state}", change.id));
             }
+            let before = record.endpoint.clone();
+            check_change(&before, change)?;
             let endpoint = &mut record.endpoint;
-            let was = (endpoint.subnet_ids.clone(), endpoint.private_dns_enabled);
             // A zone is free only after an earlier call took its subnet away.
             endpoint.subnet_ids.extend(change.add_subnets.iter().cloned());
             s.check_subnets(endpoint)?;
             alter(&mut endpoint.subnet_ids, &change.add_subnets, &change.remove_subnets);
             alter(&mut endpoint.security_group_ids, &change.add_security_groups, &change.remove_security_groups);
             alter(&mut endpoint.route_table_ids, &change.add_route_tables, &change.remove_route_tables);
-            endpoint.private_dns_enabled = change.private_dns_enabled.unwrap_or(endpoint.private_dns_enabled);
+            record.fixed.retain(|subnet, _| !change.remove_subnets.contains(subnet));
+            record.fixed.extend(change.subnet_configurations.clone());
+            if let Some(kind) = &change.ip_address_type {
+                endpoint.ip_address_type = Some(kind.clone());
+            }
+            alter_dns(endpoint, change);
             if let Some(policy) = &change.policy {
                 endpoint.policy = Some(accept(policy, Use::Endpoint)?);
             }
             if change.reset_policy {
                 endpoint.policy = Some(FULL_ACCESS.to_owned());
             }
-            s.complete(endpoint);
-            s.check_endpoint(endpoint)?;
-            if was != (endpoint.subnet_ids.clone(), endpoint.private_dns_enabled) {
+            s.complete(record);
+            s.check_endpoint(record)?;
+            s.attach(record);
+            let after = &record.endpoint;
+            if (&after.network_interface_ids, after.private_dns_enabled)
+                != (&before.network_interface_ids, before.private_dns_enabled)
+            {
                 record.ready_at = now + s.timing.endpoint_pending;
             }
             Ok(())
         })
     }
 
+    /// AcceptVpcEndpointConnections with one endpoint.
+    pub fn accept_endpoint(&mut self, service_id: &str, endpoint_id: &str, now: Instant) -> Answer<()> {
+        let ours = self.ec2.customer_services.iter().any(|(name, service)| service.ours && name.ends_with(service_id));
+        if !ours {
+            return refuse(
+                "InvalidVpcEndpointServiceId.NotFound",
+                format!("The VpcEndpointService Id '{service_id}' does not exist"),
+            );
+        }
+        self.change_endpoint(endpoint_id, now, |s, record| {
+            if !matches!(record.stuck, Some("pendingacceptance" | "rejected")) {
+                return refuse("InvalidState", format!("The connection of {endpoint_id} cannot be accepted"));
+            }
+            record.stuck = None;
+            record.ready_at = now + s.timing.endpoint_pending;
+            Ok(())
+        })
+    }
+
     /// DeleteVpcEndpoints with one id.
     pub fn delete_endpoint(&mut self, id: &str, now: Instant) -> Answer<()> {
+        if let Some((code, message)) = self.ec2.undeletable.get(id) {
+            return refuse(code, *message);
+        }
         self.change_endpoint(id, now, |_, record| {
             record.deleted_at.get_or_insert(now);
             Ok(())
         })
     }
+}
+
+/// Private DNS that is turned on begins with AWS's defaults where the call does not say otherwise.
+fn alter_dns(endpoint: &mut Endpoint, change: &EndpointChange) {
+    if change.private_dns_enabled == Some(true) && !endpoint.private_dns_enabled {
+        endpoint.dns_options = DnsOptions::default();
+    }
+    if change.private_dns_enabled == Some(false) {
+        endpoint.dns_options.private_dns_only_for_inbound_resolver_endpoint = None;
+    }
+    endpoint.private_dns_enabled = change.private_dns_enabled.unwrap_or(endpoint.private_dns_enabled);
+    let (dns, new) = (&mut endpoint.dns_options, &change.dns_options);
+    dns.record_ip_type = new.record_ip_type.clone().or(dns.record_ip_type.take());
+    let only = &mut dns.private_dns_only_for_inbound_resolver_endpoint;
+    *only = new.private_dns_only_for_inbound_resolver_endpoint.or(*only);
 }
 
 fn alter(set: &mut BTreeSet<String>, add: &BTreeSet<String>, remove: &BTreeSet<String>) {

@@ -6,12 +6,15 @@ pub mod cluster;
 pub mod documents;
 pub mod drift;
 pub mod ec2;
+pub mod endpoint_rules;
 pub mod endpoints;
 pub mod faults;
+pub mod filters;
 pub mod iam;
 mod iam_records;
 pub mod lambda;
 pub mod replica;
+pub mod services;
 
 use std::{
     collections::BTreeMap,
@@ -198,6 +201,11 @@ impl Model {
     /// Effects so far.
     pub fn effects(&self) -> usize {
         self.state().calls.iter().filter(|call| call.effect).count()
+    }
+
+    /// Effects of one operation so far.
+    pub fn effects_of(&self, operation: &str) -> usize {
+        self.state().calls.iter().filter(|call| call.effect && call.operation == operation).count()
     }
 
     /// Each moment at which an owner had two live AWS objects of a kind.

@@ -1,7 +1,10 @@
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
 use futures::{FutureExt, TryFutureExt};
 
 use super::*;
 use crate::{
+    cloud::ec2::{Addresses, DnsEntry, DnsOptions},
     cloud::sdk::replay::{Answer, Replay, ec2_error, ok},
     engine::failure::Class,
 };
@@ -22,26 +25,40 @@ const ENDPOINT: &str = "<vpcEndpointId>vpce-1</vpcEndpointId><vpcEndpointType>In
     <groupSet><item><groupId>sg-1</groupId><groupName>g</groupName></item></groupSet>\
     <privateDnsEnabled>true</privateDnsEnabled>\
     <networkInterfaceIdSet><item>eni-1</item></networkInterfaceIdSet>\
-    <dnsEntrySet><item><dnsName>z-regional</dnsName></item><item><dnsName>a-zonal</dnsName></item></dnsEntrySet>\
+    <dnsEntrySet><item><dnsName>z-regional</dnsName><hostedZoneId>Z1</hostedZoneId></item><item><dnsName>a-zonal</dnsName></item></dnsEntrySet>\
     <tagSet><item><key>Name</key><value>x</value></item></tagSet>\
-    <lastError><message>no room</message><code>InsufficientFreeAddresses</code></lastError>";
+    <ipAddressType>dualstack</ipAddressType><dnsOptions><dnsRecordIpType>service-defined</dnsRecordIpType>\
+    <privateDnsOnlyForInboundResolverEndpoint>true</privateDnsOnlyForInboundResolverEndpoint></dnsOptions>\
+    <lastError><message>no room</message><code>InsufficientFreeAddresses</code></lastError>\
+    <failureReason>given up</failureReason>";
 
 fn endpoint_one() -> Endpoint {
     Endpoint {
         id: "vpce-1".to_owned(),
         endpoint_type: "Interface".to_owned(),
         state: "pendingacceptance".to_owned(),
-        service_name: "com.amazonaws.ap-northeast-1.lambda".to_owned(),
+        target: Target::Service("com.amazonaws.ap-northeast-1.lambda".to_owned()),
+        service_region: None,
         vpc_id: "vpc-1".to_owned(),
         subnet_ids: ids(["subnet-1", "subnet-2"]),
         security_group_ids: ids(["sg-1"]),
+        security_group_names: BTreeMap::from([("sg-1".to_owned(), "g".to_owned())]),
         route_table_ids: BTreeSet::new(),
+        ip_address_type: Some("dualstack".to_owned()),
         private_dns_enabled: true,
+        dns_options: DnsOptions {
+            record_ip_type: Some("service-defined".to_owned()),
+            private_dns_only_for_inbound_resolver_endpoint: Some(true),
+            ..DnsOptions::default()
+        },
         policy: Some("{\"Statement\": \"100%25 +\"}".to_owned()),
-        dns_names: vec!["z-regional".to_owned(), "a-zonal".to_owned()],
+        dns_entries: vec![
+            DnsEntry { name: "z-regional".to_owned(), hosted_zone_id: Some("Z1".to_owned()) },
+            DnsEntry { name: "a-zonal".to_owned(), hosted_zone_id: None },
+        ],
         network_interface_ids: ids(["eni-1"]),
         tags: Tags::from([("Name".to_owned(), "x".to_owned())]),
-        last_error: Some("InsufficientFreeAddresses: no room".to_owned()),
+        last_error: Some("InsufficientFreeAddresses: no room; given up".to_owned()),
     }
 }
 
@@ -106,13 +123,25 @@ async fn a_create_says_only_what_is_asked_for() {
     let gateway = NewEndpoint {
         client_token: "token".to_owned(),
         endpoint_type: "Gateway".to_owned(),
-        service_name: "s".to_owned(),
+        target: Target::Service("s".to_owned()),
         vpc_id: "vpc-1".to_owned(),
         tags: Tags::from([("k".to_owned(), "v".to_owned())]),
         ..NewEndpoint::default()
     };
     assert_eq!(ec2.create_endpoint(&gateway).await, Ok(endpoint_one()));
-    let interface = NewEndpoint { private_dns_enabled: Some(false), subnet_ids: ids(["subnet-1"]), ..gateway.clone() };
+    let interface = NewEndpoint {
+        private_dns_enabled: Some(false),
+        subnet_ids: ids(["subnet-1"]),
+        subnet_configurations: fixed("subnet-1"),
+        service_region: Some("eu-west-1".to_owned()),
+        ip_address_type: Some("ipv4".to_owned()),
+        dns_options: DnsOptions {
+            record_ip_type: Some("ipv4".to_owned()),
+            private_dns_only_for_inbound_resolver_endpoint: Some(false),
+            ..DnsOptions::default()
+        },
+        ..gateway.clone()
+    };
     ec2.create_endpoint(&interface).await.unwrap();
     ec2.create_endpoint(&gateway).await.unwrap_err();
     let bodies = replay.bodies();
@@ -123,18 +152,135 @@ async fn a_create_says_only_what_is_asked_for() {
          &TagSpecification.1.Tag.1.Value=v"
     );
     assert!(bodies[1].contains("&PrivateDnsEnabled=false&"), "{}", bodies[1]);
-    assert!(bodies[1].contains("&SubnetId.1=subnet-1&"), "{}", bodies[1]);
+    for part in [
+        "&SubnetId.1=subnet-1&",
+        "&SubnetConfiguration.1.SubnetId=subnet-1&SubnetConfiguration.1.Ipv4=10.0.0.4&",
+        "&IpAddressType=ipv4&",
+        "&DnsOptions.DnsRecordIpType=ipv4&DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint=false&",
+        "&ServiceRegion=eu-west-1",
+    ] {
+        assert!(format!("{}&", bodies[1]).contains(part), "{part}: {}", bodies[1]);
+    }
+}
+
+fn fixed(subnet: &str) -> BTreeMap<String, Addresses> {
+    let addresses = Addresses { ipv4: Some(Ipv4Addr::new(10, 0, 0, 4)), ipv6: None };
+    BTreeMap::from([(subnet.to_owned(), addresses)])
+}
+
+#[tokio::test]
+async fn targets_of_vpc_lattice() {
+    for (target, field, tag) in [
+        (Target::ResourceConfiguration("arn:r".to_owned()), "ResourceConfigurationArn", "resourceConfigurationArn"),
+        (Target::ServiceNetwork("arn:n".to_owned()), "ServiceNetworkArn", "serviceNetworkArn"),
+    ] {
+        let created = ok(&format!(
+            "<CreateVpcEndpointResponse><vpcEndpoint><{tag}>{target}</{tag}></vpcEndpoint></CreateVpcEndpointResponse>"
+        ));
+        let (ec2, replay) = ec2([created]);
+        let new = NewEndpoint { target: target.clone(), ..NewEndpoint::default() };
+        assert_eq!(ec2.create_endpoint(&new).await.unwrap().target, target);
+        let body = replay.bodies().remove(0);
+        assert!(body.contains(&format!("&{field}=arn:")) && !body.contains("ServiceName"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_by_name_has_all_its_types() {
+    let detail = |name: &str, kind: &str| {
+        format!(
+            "<item><serviceName>{name}</serviceName><serviceType><item><serviceType>{kind}</serviceType></item>\
+             </serviceType><availabilityZoneSet><item>1a</item></availabilityZoneSet></item>"
+        )
+    };
+    let details = [detail("s3", "Gateway"), detail("s3", "Interface"), detail("s3-other", "Interface")].concat();
+    let answer = |details: &str| {
+        ok(&format!(
+            "<DescribeVpcEndpointServicesResponse><serviceDetailSet>{details}</serviceDetailSet>\
+             </DescribeVpcEndpointServicesResponse>"
+        ))
+    };
+    let (ec2, replay) = ec2([answer(&details), answer("")]);
+    let expected = EndpointService { name: "s3".to_owned(), types: ids(["Gateway", "Interface"]), zones: ids(["1a"]) };
+    assert_eq!(ec2.endpoint_service("s3").await, Ok(Some(expected)));
+    assert_eq!(ec2.endpoint_service("s3").await, Ok(None));
+    assert!(replay.bodies()[0].contains("Filter.1.Name=service-name&Filter.1.Value.1=s3"));
+}
+
+#[tokio::test]
+async fn an_acceptance_is_not_believed_for_its_status() {
+    let answer = |items: &str| {
+        ok(&format!(
+            "<AcceptVpcEndpointConnectionsResponse><unsuccessful>{items}</unsuccessful>\
+             </AcceptVpcEndpointConnectionsResponse>"
+        ))
+    };
+    let item = "<item><resourceId>vpce-1</resourceId><error><code>InvalidState</code></error></item>";
+    let (ec2, replay) = ec2([answer(item), answer("")]);
+    assert_eq!(ec2.accept_endpoint("vpce-svc-1", "vpce-1").await.unwrap_err().code, "InvalidState");
+    assert_eq!(ec2.accept_endpoint("vpce-svc-1", "vpce-1").await, Ok(()));
+    assert!(replay.bodies()[1].ends_with("ServiceId=vpce-svc-1&VpcEndpointId.1=vpce-1"));
+}
+
+#[tokio::test]
+async fn network_interfaces_with_their_addresses() {
+    let (ec2, _) = ec2([ok("<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>\
+        <networkInterfaceId>eni-1</networkInterfaceId><subnetId>subnet-1</subnetId><availabilityZone>1a</availabilityZone>\
+        <privateIpAddress>10.0.0.4</privateIpAddress><ipv6AddressesSet><item><ipv6Address>2001:db8:0::4</ipv6Address>\
+        </item></ipv6AddressesSet></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>")]);
+    let addresses = Addresses { ipv4: "10.0.0.4".parse().ok(), ipv6: "2001:db8::4".parse().ok() };
+    let expected = NetworkInterface { id: "eni-1".into(), subnet_id: "subnet-1".into(), zone: "1a".into(), addresses };
+    assert_eq!(ec2.network_interfaces(&[]).await, Ok(vec![expected]));
+}
+
+#[tokio::test]
+async fn facts_of_the_surroundings() {
+    let attribute = |name: &str, value: bool| {
+        ok(&format!(
+            "<DescribeVpcAttributeResponse><{name}><value>{value}</value></{name}></DescribeVpcAttributeResponse>"
+        ))
+    };
+    let lists = |items: &str| {
+        ok(&format!(
+            "<DescribePrefixListsResponse><prefixListSet>{items}</prefixListSet></DescribePrefixListsResponse>"
+        ))
+    };
+    let (ec2, replay) = ec2([
+        attribute("enableDnsSupport", true),
+        attribute("enableDnsHostnames", false),
+        lists("<item><prefixListId>pl-1</prefixListId></item>"),
+        lists(""),
+    ]);
+    assert_eq!(ec2.vpc_dns("vpc-1").await, Ok(VpcDns { support: true, hostnames: false }));
+    assert_eq!(ec2.prefix_list("s3").await, Ok(Some("pl-1".to_owned())));
+    assert_eq!(ec2.prefix_list("s3").await, Ok(None));
+    assert!(replay.bodies()[0].contains("Attribute=enableDnsSupport&VpcId=vpc-1"));
 }
 
 #[tokio::test]
 async fn a_change_says_only_what_changes() {
-    let (ec2, replay) = ec2([ok("<ModifyVpcEndpointResponse><return>true</return></ModifyVpcEndpointResponse>")]);
+    let modified = || ok("<ModifyVpcEndpointResponse><return>true</return></ModifyVpcEndpointResponse>");
+    let (ec2, replay) = ec2([modified(), modified()]);
     let change =
         EndpointChange { id: "vpce-1".to_owned(), remove_subnets: ids(["subnet-1"]), ..EndpointChange::default() };
     ec2.modify_endpoint(&change).await.unwrap();
+    let inbound = DnsOptions { private_dns_only_for_inbound_resolver_endpoint: Some(true), ..DnsOptions::default() };
+    let change = EndpointChange {
+        id: "vpce-1".to_owned(),
+        subnet_configurations: fixed("subnet-2"),
+        ip_address_type: Some("dualstack".to_owned()),
+        dns_options: inbound,
+        ..EndpointChange::default()
+    };
+    ec2.modify_endpoint(&change).await.unwrap();
     assert_eq!(
         replay.bodies(),
-        ["Action=ModifyVpcEndpoint&Version=2016-11-15&VpcEndpointId=vpce-1&RemoveSubnetId.1=subnet-1"]
+        [
+            "Action=ModifyVpcEndpoint&Version=2016-11-15&VpcEndpointId=vpce-1&RemoveSubnetId.1=subnet-1",
+            "Action=ModifyVpcEndpoint&Version=2016-11-15&VpcEndpointId=vpce-1&IpAddressType=dualstack\
+             &DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint=true\
+             &SubnetConfiguration.1.SubnetId=subnet-2&SubnetConfiguration.1.Ipv4=10.0.0.4",
+        ]
     );
 }
 
@@ -205,6 +351,7 @@ async fn writes_are_sent_once_and_reads_three_times() {
         ec2.create_endpoint(&new).map_ok(drop).boxed(),
         ec2.modify_endpoint(&change),
         ec2.delete_endpoint("x"),
+        ec2.accept_endpoint("x", "x"),
         ec2.create_tags("x", &tags),
         ec2.delete_tags("x", &one),
         ec2.associate_profile("x", "x").map_ok(drop).boxed(),
@@ -216,7 +363,11 @@ async fn writes_are_sent_once_and_reads_three_times() {
     for read in [
         ec2.endpoints(&[]).map_ok(drop).boxed(),
         ec2.endpoint("x").map_ok(drop).boxed(),
-        ec2.endpoint_services().map_ok(drop).boxed(),
+        ec2.endpoint_service_names().map_ok(drop).boxed(),
+        ec2.endpoint_service("x").map_ok(drop).boxed(),
+        ec2.vpc_dns("x").map_ok(drop).boxed(),
+        ec2.network_interfaces(&[]).map_ok(drop).boxed(),
+        ec2.prefix_list("x").map_ok(drop).boxed(),
         ec2.vpcs(&[]).map_ok(drop).boxed(),
         ec2.subnets(&[]).map_ok(drop).boxed(),
         ec2.security_groups(&[]).map_ok(drop).boxed(),

@@ -1,5 +1,7 @@
 //! Tables of every state and every change, and the property that the steps lead where they should.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::{
     collection::{btree_map, btree_set},
     option,
@@ -11,13 +13,17 @@ use serde_json::{Value, json};
 use super::{
     super::{
         desired::client_token,
-        fixtures::{FULL_ACCESS, made, object, set, subject, wanted},
-        spec::Field,
+        fixtures::{FULL_ACCESS, made, object, observed as ours, set, subject, wanted},
+        spec::{Field, SubnetStatus},
         step::record,
     },
     *,
 };
-use crate::cloud::ownership::{Tags, UID};
+use crate::cloud::{
+    ec2::{Addresses, DnsOptions, EndpointChange, NetworkInterface},
+    ownership::{Tags, UID},
+    policy,
+};
 
 fn known(id: &str, attempt: i32) -> VpcEndpointStatus {
     VpcEndpointStatus { id: Some(id.into()), create_attempt: Some(attempt), ..VpcEndpointStatus::default() }
@@ -26,7 +32,7 @@ fn known(id: &str, attempt: i32) -> VpcEndpointStatus {
 fn attempt(plan: &Plan<Step>) -> Option<i32> {
     match plan {
         Plan::Act(steps) => match &steps[..] {
-            [Step::Create { attempt, endpoint }] => {
+            [Step::Create { attempt, endpoint, .. }] => {
                 assert_eq!(endpoint.client_token, client_token("uid-1", *attempt));
                 Some(*attempt)
             }
@@ -77,9 +83,11 @@ fn a_crash_after_the_record_does_not_raise_the_attempt_again() {
     let object = object(json!({}));
     let desired = wanted(&object);
     let mut subject = subject(&object, known("vpce-dead", 1));
-    let Plan::Act(steps) = plan(&subject, &desired, None) else { panic!() };
+    let first = plan(&subject, &desired, None);
+    let Plan::Act(steps) = &first else { panic!() };
+    assert!(steps[0].to_string().ends_with(", because vpce-dead is gone"), "{}", steps[0]);
     record(&steps[0], &mut subject.status);
-    assert_eq!(plan(&subject, &desired, None), Plan::Act(steps));
+    assert_eq!(attempt(&plan(&subject, &desired, None)), attempt(&first));
 }
 
 #[test]
@@ -117,17 +125,18 @@ fn only_an_available_endpoint_is_modified_and_tags_come_first() {
     observed.endpoint.tags.insert(UID.into(), "uid-0".into());
     observed.endpoint.subnet_ids.clear();
     let tag = Step::Tag { id: "vpce-1".into(), tags: Tags::from([(UID.into(), "uid-1".into())]) };
-    let modify = Step::Modify(EndpointChange {
+    let modify = Step::Modify(Box::new(EndpointChange {
         id: "vpce-1".into(),
         add_subnets: set(["subnet-1"]),
         ..EndpointChange::default()
-    });
+    }));
     let subject = subject(&object, known("vpce-1", 1));
     let mut steps = |state: &str| {
         observed.endpoint.state = state.into();
         plan(&subject, &desired, Some(&observed))
     };
     assert_eq!(steps("available"), Plan::Act(vec![tag.clone(), modify]));
+    assert_eq!(steps("partial"), steps("available"));
     for state in ["pending", "pendingacceptance", "failed"] {
         assert_eq!(steps(state), Plan::Act(vec![tag.clone()]));
     }
@@ -143,7 +152,7 @@ fn change(before: Value, after: Value) -> Option<EndpointChange> {
     match plan(&subject(&after, status), &wanted(&after), Some(&observed)) {
         Plan::Converged => None,
         Plan::Act(steps) => match &steps[..] {
-            [Step::Modify(change)] => Some(change.clone()),
+            [Step::Modify(change)] => Some((**change).clone()),
             other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),
@@ -155,6 +164,18 @@ fn every_change_is_the_smallest() {
     let id = || EndpointChange { id: "vpce-1".into(), ..EndpointChange::default() };
     let gateway = |tables: Value| json!({ "type": "Gateway", "service": "s3", "routeTables": tables });
     let policy = |action: Value| json!({ "policy": { "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*" }] } });
+    let records = |records: &str| json!({ "dnsOptions": { "dnsRecordIpType": records } });
+    let inbound = |on: bool| {
+        json!({
+            "service": "s3", "privateDnsEnabled": true,
+            "dnsOptions": { "privateDnsOnlyForInboundResolverEndpoint": on },
+        })
+    };
+    let dns = |records: Option<&str>, only: Option<bool>| DnsOptions {
+        record_ip_type: records.map(str::to_owned),
+        private_dns_only_for_inbound_resolver_endpoint: only,
+        ..DnsOptions::default()
+    };
     let text = r#"{"Statement":[{"Action":"s3:Get*","Effect":"Allow","Principal":"*","Resource":"*"}]}"#;
     for (before, after, expected) in [
         (
@@ -198,6 +219,38 @@ fn every_change_is_the_smallest() {
             EndpointChange { private_dns_enabled: Some(true), ..id() },
         ),
         (json!({ "privateDnsEnabled": true }), json!({}), EndpointChange { private_dns_enabled: Some(false), ..id() }),
+        (
+            json!({ "ipAddressType": "ipv4" }),
+            json!({ "ipAddressType": "dualstack" }),
+            EndpointChange { ip_address_type: Some("dualstack".into()), ..id() },
+        ),
+        (
+            json!({ "ipAddressType": "dualstack" }),
+            json!({}),
+            EndpointChange { ip_address_type: Some("ipv4".into()), ..id() },
+        ),
+        (
+            records("ipv4"),
+            records("service-defined"),
+            EndpointChange { dns_options: dns(Some("service-defined"), None), ..id() },
+        ),
+        (records("dualstack"), json!({}), EndpointChange { dns_options: dns(Some("ipv4"), None), ..id() }),
+        (
+            json!({ "type": "Gateway", "service": "s3", "dnsOptions": { "dnsRecordIpType": "ipv6" } }),
+            json!({ "type": "Gateway", "service": "s3" }),
+            EndpointChange { dns_options: dns(Some("service-defined"), None), ..id() },
+        ),
+        (inbound(false), inbound(true), EndpointChange { dns_options: dns(None, Some(true)), ..id() }),
+        (
+            inbound(true),
+            json!({ "service": "s3", "privateDnsEnabled": true }),
+            EndpointChange { dns_options: dns(None, Some(false)), ..id() },
+        ),
+        (
+            json!({ "service": "s3" }),
+            json!({ "service": "s3", "privateDnsEnabled": true, "dnsOptions": { "dnsRecordIpType": "ipv4" } }),
+            EndpointChange { private_dns_enabled: Some(true), dns_options: dns(Some("ipv4"), Some(false)), ..id() },
+        ),
         (policy(json!("*")), policy(json!("s3:Get*")), EndpointChange { policy: Some(text.into()), ..id() }),
         (policy(json!("s3:Get*")), json!({}), EndpointChange { reset_policy: true, ..id() }),
     ] {
@@ -225,13 +278,106 @@ fn subnets_of_known_different_zones_are_swapped_in_one_call() {
     status.subnets = vec![SubnetStatus { id: "subnet-1".into(), zone: Some("a".into()) }];
     let mut adds = |zone: Option<&str>| {
         desired.selection.subnets = Some(BTreeMap::from([("subnet-2".into(), zone.map(str::to_owned))]));
-        let change = modify(&status, &desired, &observed.endpoint).unwrap();
+        let change = change::change(&status, &desired, &observed).unwrap();
         assert_eq!(change.remove_subnets, set(["subnet-1"]));
         change.add_subnets
     };
     assert_eq!(adds(Some("b")), set(["subnet-2"]));
     assert_eq!(adds(Some("a")), set([]));
     assert_eq!(adds(None), set([]));
+}
+
+#[test]
+fn addresses_are_changed_where_the_interface_has_others() {
+    let fixed = |subnets: &[(&str, &str)]| {
+        let items: Vec<_> = subnets.iter().map(|(id, ipv4)| json!({ "subnetId": id, "ipv4": ipv4 })).collect();
+        json!({ "subnetConfigurations": items })
+    };
+    let interface = |id: &str, subnet: &str, ipv4: &str| {
+        let addresses = Addresses { ipv4: ipv4.parse().ok(), ipv6: None };
+        (id.to_owned(), NetworkInterface { id: id.into(), subnet_id: subnet.into(), zone: "1a".into(), addresses })
+    };
+    let before = object(fixed(&[("subnet-1", "10.0.0.4")]));
+    let mut observed = made(&wanted(&before));
+    observed.interfaces = [interface("eni-1", "subnet-1", "10.0.0.4")].into();
+    let changed = |after: Value| {
+        let change = change::change(&known("vpce-1", 1), &wanted(&object(after)), &observed)?;
+        let new = change.subnet_configurations.iter().map(|(subnet, new)| format!("{subnet} {}", new.ipv4.unwrap()));
+        Some((change.add_subnets.clone(), new.collect::<Vec<_>>()))
+    };
+    assert_eq!(changed(fixed(&[("subnet-1", "10.0.0.4")])), None);
+    assert_eq!(changed(json!({ "subnets": [{ "id": "subnet-1" }] })), None, "an address stays when it is taken out");
+    assert_eq!(changed(fixed(&[("subnet-1", "10.0.0.5")])), Some((set([]), vec!["subnet-1 10.0.0.5".into()])));
+    assert_eq!(
+        changed(fixed(&[("subnet-1", "10.0.0.4"), ("subnet-2", "10.0.1.4")])),
+        Some((set(["subnet-2"]), vec!["subnet-2 10.0.1.4".into()]))
+    );
+}
+
+#[test]
+fn private_dns_of_an_endpoint_service_comes_after_its_acceptance() {
+    let spec = json!({ "service": "com.amazonaws.vpce.eu-west-1.vpce-svc-0a", "privateDnsEnabled": true });
+    let object = object(spec);
+    let desired = wanted(&object);
+    assert_eq!(desired.create("uid-1", 1).private_dns_enabled, Some(false));
+    let mut observed = made(&desired);
+    let subject = subject(&object, known("vpce-1", 1));
+    observed.endpoint.state = "pendingacceptance".into();
+    let Plan::Wait { reason: "PendingAcceptance", message, .. } = plan(&subject, &desired, Some(&observed)) else {
+        panic!()
+    };
+    assert!(message.contains("--service-id vpce-svc-0a --vpc-endpoint-ids vpce-1"), "{message}");
+    observed.endpoint.state = "available".into();
+    let on = EndpointChange { id: "vpce-1".into(), private_dns_enabled: Some(true), ..EndpointChange::default() };
+    assert_eq!(plan(&subject, &desired, Some(&observed)), Plan::Act(vec![Step::Modify(Box::new(on))]));
+}
+
+#[test]
+fn a_connection_is_accepted_only_when_asked_for_and_pending() {
+    let object = object(json!({ "service": "com.amazonaws.vpce.eu-west-1.vpce-svc-0a", "autoAccept": true }));
+    let desired = wanted(&object);
+    let mut observed = made(&desired);
+    let subject = subject(&object, known("vpce-1", 1));
+    let mut steps = |state: &str| {
+        observed.endpoint.state = state.into();
+        plan(&subject, &desired, Some(&observed))
+    };
+    let accept = Step::Accept { id: "vpce-1".into(), service_id: "vpce-svc-0a".into() };
+    assert_eq!(steps("pendingacceptance"), Plan::Act(vec![accept]));
+    assert_eq!(steps("available"), Plan::Converged);
+    assert_eq!(reason(steps("rejected")), "EndpointRejected", "its owner has said no");
+}
+
+#[test]
+fn a_failed_endpoint_is_replaced_once_its_failure_was_reported() {
+    use crate::engine::conditions::{self, Standing};
+    let object = object(json!({}));
+    let desired = wanted(&object);
+    let mut observed = made(&desired);
+    observed.endpoint.state = "failed".into();
+    let mut status = known("vpce-1", 1);
+    let first = plan(&subject(&object, status.clone()), &desired, Some(&observed));
+    let Plan::Refuse { reason: "EndpointFailed", message } = first else { panic!("{first:?}") };
+    let standing = Standing::Stalled { reason: "EndpointFailed".into(), message };
+    conditions::set(&mut status.common.conditions, &standing, 1, jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(
+        plan(&subject(&object, status), &desired, Some(&observed)),
+        Plan::Act(vec![Step::Delete { id: "vpce-1".into(), failed: true }])
+    );
+}
+
+#[test]
+fn an_endpoint_that_was_asked_for_by_id_is_never_made() {
+    let object = object(json!({ "endpointId": "vpce-9", "adoptionPolicy": "Adopt" }));
+    let desired = wanted(&object);
+    for (status, settled, expected) in [
+        (VpcEndpointStatus::default(), false, "EndpointNotFound"),
+        (known("vpce-9", 1), false, "AwaitingConsistency"),
+        (known("vpce-9", 1), true, "EndpointNotFound"),
+    ] {
+        let subject = Subject { settled, ..subject(&object, status) };
+        assert_eq!(reason(plan(&subject, &desired, None)), expected);
+    }
 }
 
 #[test]
@@ -244,6 +390,9 @@ fn what_was_never_in_the_spec_is_left_alone() {
     endpoint.security_group_ids = set(["sg-9"]);
     endpoint.route_table_ids = set(["rtb-9"]);
     endpoint.private_dns_enabled = true;
+    endpoint.ip_address_type = Some("dualstack".into());
+    endpoint.dns_options.record_ip_type = Some("ipv6".into());
+    endpoint.dns_options.private_dns_only_for_inbound_resolver_endpoint = Some(true);
     endpoint.policy = Some(r#"{"Statement":[]}"#.into());
     endpoint.tags.insert("theirs".into(), "x".into());
     assert_eq!(plan(&subject(&object, known("vpce-1", 1)), &desired, Some(&observed)), Plan::Converged);
@@ -292,7 +441,7 @@ fn deletion() {
         for status in [known("vpce-1", 1), VpcEndpointStatus::default()] {
             assert_eq!(
                 plan_delete(&subject(&object, status), in_state(state).as_ref()),
-                Plan::Act(vec![Step::Delete { id: "vpce-1".into() }])
+                Plan::Act(vec![Step::Delete { id: "vpce-1".into(), failed: false }])
             );
         }
     }
@@ -313,6 +462,16 @@ fn take(step: &Step, endpoint: &mut Endpoint) {
             if let Some(on) = change.private_dns_enabled {
                 endpoint.private_dns_enabled = on;
             }
+            if let Some(kind) = &change.ip_address_type {
+                endpoint.ip_address_type = Some(kind.clone());
+            }
+            let dns = &change.dns_options;
+            if let Some(records) = &dns.record_ip_type {
+                endpoint.dns_options.record_ip_type = Some(records.clone());
+            }
+            if let Some(only) = dns.private_dns_only_for_inbound_resolver_endpoint {
+                endpoint.dns_options.private_dns_only_for_inbound_resolver_endpoint = Some(only);
+            }
             if let Some(policy) = &change.policy {
                 endpoint.policy = Some(policy.clone());
             }
@@ -320,7 +479,7 @@ fn take(step: &Step, endpoint: &mut Endpoint) {
                 endpoint.policy = Some(FULL_ACCESS.into());
             }
         }
-        Step::Create { .. } | Step::Delete { .. } => panic!("{step}"),
+        Step::Create { .. } | Step::Accept { .. } | Step::Delete { .. } => panic!("{step}"),
     }
 }
 
@@ -346,10 +505,14 @@ fn tags() -> impl Strategy<Value = Option<Tags>> {
 prop_compose! {
     fn spec()(
         subnets in terms("subnet", 0), groups in terms("sg", 1), dns: Option<bool>, policy in policy_value(), tags in tags(),
+        addresses in option::of(select(vec!["ipv4", "dualstack"])), records in option::of(select(vec!["ipv4", "ipv6"])),
+        only in option::of(Just(false)),
     ) -> Value {
+        let options = json!({ "dnsRecordIpType": records, "privateDnsOnlyForInboundResolverEndpoint": only });
         let fields = [
             ("subnets", json!(subnets)), ("securityGroups", json!(groups)), ("privateDnsEnabled", json!(dns)),
-            ("policy", json!(policy)), ("tags", json!(tags)),
+            ("policy", json!(policy)), ("tags", json!(tags)), ("ipAddressType", json!(addresses)), ("dnsOptions", options),
+            ("service", json!("s3")),
         ];
         fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.to_owned(), value)).collect()
     }
@@ -359,12 +522,19 @@ prop_compose! {
     /// An endpoint of ours after anything has been done to it.
     fn drifted()(
         subnet_ids in ids("subnet"), security_group_ids in ids("sg"), private_dns_enabled: bool,
-        policy in policy_value(), tags in tags(), stripped: bool,
+        policy in policy_value(), tags in tags(), stripped: bool, only: bool,
+        addresses in select(vec!["ipv4", "dualstack"]), records in select(vec!["ipv4", "ipv6", "dualstack"]),
     ) -> Endpoint {
+        let dns_options = DnsOptions {
+            record_ip_type: Some(records.to_owned()),
+            private_dns_only_for_inbound_resolver_endpoint: Some(only),
+            ..DnsOptions::default()
+        };
         let mut endpoint = Endpoint {
-            subnet_ids, security_group_ids, private_dns_enabled,
+            subnet_ids, security_group_ids, private_dns_enabled, dns_options,
+            ip_address_type: Some(addresses.to_owned()),
             policy: policy.map(|policy| policy.to_string()),
-            ..made(&wanted(&object(json!({})))).endpoint
+            ..made(&wanted(&object(json!({ "service": "s3" })))).endpoint
         };
         endpoint.tags.extend(tags.unwrap_or_default());
         if stripped {
@@ -375,8 +545,12 @@ prop_compose! {
 }
 
 fn applied() -> impl Strategy<Value = Vec<Field>> {
-    btree_set(select(vec![Field::Subnets, Field::PrivateDnsEnabled, Field::Policy]), 0..3)
-        .prop_map(|fields| fields.into_iter().collect())
+    use Field::{
+        DnsRecordIpType, IpAddressType, Policy, PrivateDnsEnabled, PrivateDnsOnlyForInboundResolverEndpoint, Subnets,
+    };
+    let fields =
+        [Subnets, PrivateDnsEnabled, Policy, IpAddressType, DnsRecordIpType, PrivateDnsOnlyForInboundResolverEndpoint];
+    btree_set(select(fields.to_vec()), 0..3).prop_map(|fields| fields.into_iter().collect())
 }
 
 proptest! {
@@ -389,7 +563,7 @@ proptest! {
         status.common.managed_tags = managed.map(str::to_owned).into_iter().collect();
         object.status = Some(status.clone());
         let desired = wanted(&object);
-        let mut observed = Observed { endpoint: endpoint.clone(), claim: false };
+        let mut observed = ours(endpoint.clone());
         let mut subject = subject(&object, status);
         for round in 0.. {
             prop_assert!(round < 3, "{:?}", observed);
@@ -410,6 +584,13 @@ proptest! {
         prop_assert!(desired.security_groups.is_none() || after.security_group_ids == new.security_group_ids);
         prop_assert!(untouched(desired.security_groups.is_some(), after.security_group_ids == endpoint.security_group_ids));
         prop_assert_eq!(after.private_dns_enabled, desired.private_dns.unwrap_or(endpoint.private_dns_enabled));
+        let (wants, has, had) = (&desired.dns, &after.dns_options, &endpoint.dns_options);
+        prop_assert_eq!(after.ip_address_type.as_deref(), desired.ip_address_type.or(endpoint.ip_address_type.as_deref()));
+        prop_assert!(untouched(wants.records.is_some(), has.record_ip_type == had.record_ip_type));
+        let turned_on = after.private_dns_enabled && !endpoint.private_dns_enabled;
+        let only = |options: &DnsOptions| options.private_dns_only_for_inbound_resolver_endpoint;
+        prop_assert!(untouched(wants.only_for_inbound_resolver.is_some() || turned_on, only(has) == only(had)));
+        prop_assert!(wants.only_for_inbound_resolver.is_none_or(|wanted| only(has) == Some(wanted)));
         prop_assert!(untouched(desired.policy.is_some(), after.policy == endpoint.policy));
         prop_assert!(desired.tags.iter().all(|(key, value)| after.tags.get(key) == Some(value)));
         let foreign = |key: &String| !desired.tags.contains_key(key) && managed != Some(key);
@@ -426,7 +607,7 @@ fn an_endpoint_that_differs_in_what_cannot_change_is_left_alone() {
         observed.endpoint.tags.clear();
         match field {
             "spec.type" => observed.endpoint.endpoint_type = "Gateway".into(),
-            "spec.service" => observed.endpoint.service_name = "com.amazonaws.ap-northeast-1.s3".into(),
+            "spec.service" => observed.endpoint.target = Target::Service("com.amazonaws.ap-northeast-1.s3".into()),
             _ => observed.endpoint.vpc_id = "vpc-2".into(),
         }
         match plan(&subject(&object, VpcEndpointStatus::default()), &desired, Some(&observed)) {
