@@ -187,7 +187,7 @@ impl<K: Kind<World = World>> Run<K> {
     }
 
     /// The Ready condition, with its reason and message.
-    pub fn ready(&self) -> Value {
+    pub fn ready_condition(&self) -> Value {
         let conditions = self.object().map(|object| object["status"]["conditions"].clone()).unwrap_or_default();
         let mut all = conditions.as_array().into_iter().flatten();
         all.find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default()

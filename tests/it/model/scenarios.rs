@@ -363,7 +363,7 @@ impl<K: Kind<World = World>> Run<K> {
 
     /// The reason of the Ready condition.
     fn reason(&self) -> String {
-        self.ready()["reason"].as_str().unwrap_or_default().to_owned()
+        self.ready_condition()["reason"].as_str().unwrap_or_default().to_owned()
     }
 }
 
