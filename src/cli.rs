@@ -102,6 +102,9 @@ pub struct RunArgs {
     /// Adopt, and touch instances, only where AWS carries the tag privatelink.dev/allow=<cluster>/<namespace>.
     #[arg(long)]
     require_allow_tag: bool,
+    /// Namespaces whose Secrets functions may use for code and environment; absent: none.
+    #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
+    secret_namespaces: Vec<String>,
 }
 
 /// Settings of a run.
@@ -155,6 +158,7 @@ impl From<RunArgs> for RunSettings {
             allowed_trust_services,
             allow_profile_replace,
             require_allow_tag,
+            secret_namespaces,
         } = args;
         Self {
             cluster_id,
@@ -174,6 +178,7 @@ impl From<RunArgs> for RunSettings {
                 allowed_trust_services,
                 allow_profile_replace,
                 require_allow_tag,
+                secret_namespaces,
             },
             engine: EngineSettings { consistency_window, ..EngineSettings::default() },
             controller: ControllerSettings { concurrency, resync_interval },

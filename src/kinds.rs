@@ -6,10 +6,12 @@ pub mod vpc_endpoint;
 
 use std::sync::Arc;
 
+use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::{
-    api::core::v1::ConfigMap, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    api::core::v1::{ConfigMap, Secret},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
-use kube::{Client, CustomResourceExt};
+use kube::{Api, Client, CustomResourceExt};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +44,9 @@ macro_rules! kinds {
             let wakes = Arc::new(Wakes::default());
             let mut tasks = JoinSet::new();
             $(tasks.spawn(runtime.controller::<$kind>(wakes.clone()));)+
-            tasks.spawn(controller::watch_referenced::<ConfigMap>(runtime.client.clone(), wakes, runtime.stop.clone()));
+            for watch in runtime.watches(&wakes) {
+                tasks.spawn(watch);
+            }
             while tasks.join_next().await.is_some() {}
         }
     };
@@ -73,6 +77,19 @@ impl Runtime {
         let objects = Arc::new(KubernetesObjects::new::<K>(self.client.clone()));
         let engine = Arc::new(Engine::<K>::new(self.world.clone(), objects, self.events.clone(), self.engine));
         controller::run(self.client.clone(), engine, wakes, self.observer.clone(), self.controller, self.stop.clone())
+    }
+}
+
+impl Runtime {
+    /// Watches of what is not ours and objects refer to: all `ConfigMaps`, and Secrets where the administrator allows it.
+    fn watches(&self, wakes: &Arc<Wakes>) -> Vec<BoxFuture<'static, ()>> {
+        let (client, stop) = (|| self.client.clone(), || self.stop.clone());
+        let config_maps = controller::watch_referenced::<ConfigMap>(Api::all(client()), wakes.clone(), stop()).boxed();
+        let secrets = self.world.guardrails.secret_namespaces.iter().map(|namespace| {
+            let secrets = Api::namespaced(client(), namespace);
+            controller::watch_referenced::<Secret>(secrets, wakes.clone(), stop()).boxed()
+        });
+        std::iter::once(config_maps).chain(secrets).collect()
     }
 }
 

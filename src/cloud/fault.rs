@@ -13,6 +13,8 @@ pub enum Service {
     Iam,
     /// AWS Lambda.
     Lambda,
+    /// Amazon S3.
+    S3,
     /// AWS Security Token Service.
     Sts,
 }

@@ -21,6 +21,8 @@ pub struct Guardrails {
     /// `--require-allow-tag`: adopt and touch instances only where AWS carries the tag
     /// `privatelink.dev/allow` with the value `<cluster>/<namespace>`.
     pub require_allow_tag: bool,
+    /// `--secret-namespaces`: namespaces whose Secrets functions may use.
+    pub secret_namespaces: Vec<String>,
 }
 
 impl Guardrails {

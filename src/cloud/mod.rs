@@ -10,7 +10,9 @@ pub mod names;
 pub mod ownership;
 pub mod policy;
 pub mod recent;
+pub mod s3;
 pub mod sdk;
+pub mod selection;
 pub mod selectors;
 pub mod sensitive;
 
@@ -35,6 +37,7 @@ use self::{
     managed_policies::ManagedPolicyNames,
     ownership::{ClusterIdentity, Owner, Tags},
     recent::Recent,
+    s3::S3,
 };
 
 /// The ports of one account and region.
@@ -52,6 +55,8 @@ pub struct Connection {
     pub iam: Arc<dyn Iam>,
     /// AWS Lambda.
     pub lambda: Arc<dyn Lambda>,
+    /// Amazon S3.
+    pub s3: Arc<dyn S3>,
 }
 
 /// Makes connections. There is one for the real AWS and one for the tests' model of it.

@@ -303,11 +303,10 @@ fn resting<K: Kind>(store: &Store<Guarded<K>>) -> Vec<Arc<K>> {
 }
 
 /// Watches a type that is not ours but that objects refer to, by metadata alone.
-pub async fn watch_referenced<T>(client: Client, wakes: Arc<Wakes>, stop: CancellationToken)
+pub async fn watch_referenced<T>(metadata: Api<PartialObjectMeta<T>>, wakes: Arc<Wakes>, stop: CancellationToken)
 where
     T: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    let metadata = Api::<PartialObjectMeta<T>>::all(client);
     watcher(metadata, watcher::Config::default())
         .default_backoff()
         .take_until(stop.cancelled_owned())

@@ -45,6 +45,11 @@ pub trait Step: Clone + fmt::Debug + fmt::Display + PartialEq + Send + Sync + 's
     fn fails_alone(&self, _failure: &Failure) -> bool {
         false
     }
+
+    /// For how long, once it was accepted, a look would show nothing but work under way. The engine saves that look.
+    fn settles_after(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The Kubernetes object behind a pass: identity from its metadata, facts from its status, and what the
@@ -147,6 +152,17 @@ pub trait Kind:
     /// The objects in the cluster that this one names; a change of any wakes this one.
     fn references(&self) -> Vec<Reference>;
 
+    /// Passes on what the spec's common part and a pause mean for objects in the cluster that this one has made.
+    /// Called where no step may be taken: when an object is paused, when it is in plan mode, and before one goes that
+    /// leaves its AWS object behind.
+    fn hand_down(
+        _world: &Self::World,
+        _subject: &Subject<Self>,
+        _paused: bool,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Connects to the object's account and region, and refuses when they are not those of its status.
     fn connect(
         world: &Self::World,
@@ -208,6 +224,11 @@ pub trait Kind:
 
     /// A digest of what a sweep can see of a converged object, selector results included.
     fn fingerprint(desired: &Self::Desired, observed: &Self::Observed) -> u64;
+
+    /// Whether a converged object holds something that no sweep sees. It is then looked at directly, once an hour.
+    fn needs_recheck(_desired: &Self::Desired) -> bool {
+        false
+    }
 
     /// One paged look at all objects given: the fingerprint of each that AWS holds, by uid. An object left
     /// out is one that the sweep did not find.

@@ -76,12 +76,18 @@ pub struct Pass {
 
 /// Why the work of a pass stopped, before it becomes a [`Pass`] and a status.
 enum Stop {
-    Converged { message: String, fingerprint: u64 },
+    Converged { message: String, fingerprint: u64, recheck: bool },
     Wait { reason: String, message: String, after: Duration },
     Refuse { reason: String, message: String },
     Planned,
     Superseded,
     Failed(Failure),
+}
+
+impl Stop {
+    fn nothing_left(message: &str) -> Self {
+        Self::Converged { message: message.to_owned(), fingerprint: 0, recheck: false }
+    }
 }
 
 impl From<Failure> for Stop {
@@ -138,6 +144,9 @@ impl<K: Kind> Engine<K> {
 
     async fn paused(&self, live: &Value, subject: &Subject<K>) -> Pass {
         self.memory.rests(&subject.uid, Rest::Busy);
+        if let Err(failure) = K::hand_down(&self.world, subject, true).await {
+            return Self::kubernetes_failed(&failure);
+        }
         if subject.deleting {
             let note = format!("deletion waits: the annotation {PAUSED_ANNOTATION} is \"true\"");
             self.publish(live, Event { warning: true, reason: "Paused".into(), action: "Delete".into(), note }).await;
@@ -179,6 +188,9 @@ impl<K: Kind> Engine<K> {
 
     async fn try_manage(&self, live: &Value, subject: &mut Subject<K>, object: &K) -> Result<Stop, Failure> {
         let started = Instant::now();
+        if subject.management_policy() == ManagementPolicy::Plan {
+            K::hand_down(&self.world, subject, false).await?;
+        }
         let cloud = K::connect(&self.world, subject).await?;
         let resolved = K::resolve(&cloud, subject, object).await?;
         let desired = K::desired(&cloud, subject, object, resolved)?;
@@ -191,10 +203,11 @@ impl<K: Kind> Engine<K> {
                     return Ok(Stop::Converged {
                         message: K::summary(&observed),
                         fingerprint: K::fingerprint(&desired, &observed),
+                        recheck: K::needs_recheck(&desired),
                     });
                 }
                 (Plan::Converged, None) => {
-                    return Ok(Stop::Converged { message: "nothing to do".to_owned(), fingerprint: 0 });
+                    return Ok(Stop::nothing_left("nothing to do"));
                 }
                 (Plan::Wait { reason, message, after }, _) => {
                     return Ok(Stop::Wait { reason: reason.to_owned(), message, after });
@@ -221,7 +234,10 @@ impl<K: Kind> Engine<K> {
             return Pass { outcome: Outcome::Gone, requeue_after: None };
         }
         let stop = if keeps_aws_object(&live) {
-            Stop::Converged { message: String::new(), fingerprint: 0 }
+            match K::hand_down(&self.world, &subject, false).await {
+                Ok(()) => Stop::nothing_left(""),
+                Err(failure) => Stop::from(failure),
+            }
         } else {
             self.delete(&live, &mut subject).await.unwrap_or_else(Stop::from)
         };
@@ -246,7 +262,7 @@ impl<K: Kind> Engine<K> {
             let observed = self.observe(&cloud, subject).await?;
             K::report(&cloud, None, observed.as_ref(), &mut subject.status);
             let steps = match K::plan_delete(&cloud, subject, observed.as_ref()) {
-                Plan::Converged => return Ok(Stop::Converged { message: String::new(), fingerprint: 0 }),
+                Plan::Converged => return Ok(Stop::nothing_left("")),
                 Plan::Wait { reason, message, after } => {
                     return Ok(Stop::Wait { reason: reason.to_owned(), message, after });
                 }
@@ -302,7 +318,15 @@ impl<K: Kind> Engine<K> {
                 outcome => outcome?,
             }
         }
-        Failure::all(failures).map_or(Ok(None), Err)
+        if let Some(failure) = Failure::all(failures) {
+            return Err(failure);
+        }
+        let settling = steps.iter().max_by_key(|step| step.settles_after());
+        Ok(settling.filter(|step| !step.settles_after().is_zero()).map(|step| Stop::Wait {
+            reason: "Progressing".to_owned(),
+            message: format!("AWS has accepted to {step}"),
+            after: step.settles_after(),
+        }))
     }
 
     /// Whether the object is still the one that the plan was made for.
@@ -359,10 +383,11 @@ impl<K: Kind> Engine<K> {
         let jitter = rand::random();
         let (outcome, standing, requeue_after) = match stop {
             Stop::Superseded => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
-            Stop::Converged { message, fingerprint } => {
+            Stop::Converged { message, fingerprint, recheck } => {
                 subject.status.common_mut().plan = Vec::new();
                 self.memory.rests(&uid, Rest::Converged(fingerprint));
-                (Outcome::Converged, Standing::Ready { message }, None)
+                let requeue_after = recheck.then(|| requeue::after_convergence(jitter));
+                (Outcome::Converged, Standing::Ready { message }, requeue_after)
             }
             Stop::Wait { reason, message, after } => {
                 let n = self.memory.waited(&uid, &format!("{reason}: {message}"));

@@ -6,6 +6,8 @@ use super::failure::Class;
 
 /// A refused object is looked at again this often, since the world may have changed without telling us.
 const TERMINAL: Duration = Duration::from_hours(1);
+/// What no sweep sees of a converged object is looked at this often.
+const RECHECK: Duration = Duration::from_hours(1);
 /// The longest pause between two looks at something that AWS is working on.
 const WAIT_CAP: Duration = Duration::from_secs(30);
 
@@ -34,6 +36,11 @@ pub fn after_wait(first: Duration, n: u32, jitter: f64) -> Duration {
 /// The pause before a refused object is looked at again.
 pub fn after_refusal(jitter: f64) -> Duration {
     after_failure(Class::Terminal, 0, None, jitter)
+}
+
+/// The pause before a converged object is looked at again that holds something which no sweep sees.
+pub fn after_convergence(jitter: f64) -> Duration {
+    period(RECHECK, jitter)
 }
 
 /// A period with up to a tenth taken off, so that many do not beat in step.
@@ -75,6 +82,8 @@ mod tests {
         assert_eq!(after_wait(Duration::from_secs(1), 0, 0.0), Duration::from_secs(1));
         assert_eq!(after_wait(Duration::from_secs(1), 99, 0.0), Duration::from_secs(30));
         assert_eq!(after_wait(Duration::from_mins(2), 5, 0.0), Duration::from_mins(2));
+        assert_eq!(after_convergence(0.0), Duration::from_hours(1));
+        assert_eq!(after_convergence(1.0), Duration::from_mins(54));
     }
 
     proptest! {

@@ -149,6 +149,7 @@ impl CallObserver for Metrics {
             Service::Ec2 => "ec2",
             Service::Iam => "iam",
             Service::Lambda => "lambda",
+            Service::S3 => "s3",
             Service::Sts => "sts",
         };
         self.calls.get_or_create(&CallLabels { service, operation, code: code.to_owned() }).inc();

@@ -159,7 +159,7 @@ where
         return Fault::unanswered(service, operation, &what);
     };
     let status = answer.raw().status().as_u16();
-    let code = error.code().unwrap_or_default();
+    let code = error.code().unwrap_or_else(|| code_of_silence(answer.raw()));
     if code.is_empty() && answer.raw().status().is_success() {
         return Fault::unanswered(service, operation, UNREADABLE);
     }
@@ -171,6 +171,17 @@ where
     fault.retry_after =
         answer.raw().headers().get("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
     fault
+}
+
+/// AWS's code for a refusal without a body, which is how a HEAD request is answered:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
+fn code_of_silence(answer: &HttpResponse) -> &'static str {
+    let is_empty = answer.body().bytes().is_some_and(<[u8]>::is_empty);
+    match answer.status().as_u16() {
+        301 if is_empty => "PermanentRedirect",
+        403 if is_empty => "AccessDenied",
+        _ => "",
+    }
 }
 
 /// The class of an error whose code says nothing. A 502 counts only without a code, when it comes from something in
@@ -256,7 +267,7 @@ mod tests {
     use crate::{
         cloud::{
             iam::Iam,
-            lambda::{Lambda, NewFunction},
+            lambda::{Functions, NewFunction},
             sdk::{
                 iam::SdkIam,
                 lambda::SdkLambda,

@@ -16,6 +16,7 @@ use super::{
     ec2::SdkEc2,
     iam::SdkIam,
     lambda::SdkLambda,
+    s3::SdkS3,
 };
 
 /// Ends the user agent, so that CloudTrail shows whose calls these are.
@@ -83,6 +84,7 @@ async fn connection(
         ec2: Arc::new(SdkEc2::new(config, observer.clone())),
         iam: Arc::new(SdkIam::new(config, observer.clone())),
         lambda: Arc::new(SdkLambda::new(config, observer.clone())),
+        s3: Arc::new(SdkS3::new(config, observer.clone())),
     })
 }
 

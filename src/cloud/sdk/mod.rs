@@ -8,6 +8,7 @@ mod iam;
 mod lambda;
 #[cfg(test)]
 mod replay;
+mod s3;
 
 pub use call::CallObserver;
 pub use connect::{ConnectSettings, SdkConnect, default_region};

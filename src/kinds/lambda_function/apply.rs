@@ -2,48 +2,92 @@
 
 use crate::{
     cloud::{Aws, fault::Fault, lambda::Environment},
-    engine::failure::{Class, Failure},
+    engine::{
+        failure::{Class, Failure},
+        kind::Subject,
+    },
 };
 
-use super::{spec::LambdaFunctionStatus, step::Step};
+use super::{
+    assume,
+    spec::{DeployedObject, LambdaFunction, LambdaFunctionStatus},
+    step::Step,
+};
 
 /// Takes one step.
-pub async fn apply(aws: &Aws, step: &Step, status: &mut LambdaFunctionStatus) -> Result<(), Failure> {
+pub async fn apply(
+    aws: &Aws,
+    subject: &Subject<LambdaFunction>,
+    step: &Step,
+    status: &mut LambdaFunctionStatus,
+) -> Result<(), Failure> {
     match step {
         Step::ApplyRole(role) => aws.cluster.apply(&role.reference, role.manifest.clone()).await?,
-        Step::Create(new) => {
-            let created =
-                aws.lambda.create_function(new).await.map_err(|fault| explain(fault, new.environment.as_ref()))?;
+        Step::Create { new, source } => {
+            let created = match aws.lambda.create_function(new).await {
+                Ok(created) => created,
+                Err(fault) => {
+                    let failure = explain(fault, new.settings.environment.as_ref());
+                    return Err(assume::explain(aws, subject, failure, new.settings.role.as_deref()).await);
+                }
+            };
             status.common.arn = Some(created.arn);
             status.common.account_id = Some(aws.account.clone());
             status.common.region = Some(aws.region.clone());
+            status.deployed_object = deployed(source.as_ref(), created.code_sha256);
         }
         Step::Tag { arn, tags, .. } => aws.lambda.tag(arn, tags).await?,
         Step::Untag { arn, keys, .. } => {
             aws.lambda.untag(arn, keys).await?;
             status.common.managed_tags.retain(|key| !keys.contains(key));
         }
-        Step::Configure { change, .. } => aws
-            .lambda
-            .update_configuration(change)
-            .await
-            .map_err(|fault| explain(fault, change.environment.as_ref()))?,
-        Step::Deploy(change) => aws.lambda.update_code(change).await.map_err(|fault| explain(fault, None))?,
-        Step::Delete { function } => aws.lambda.delete_function(function).await?,
+        Step::Configure { change, .. } => {
+            if let Err(fault) = aws.lambda.update_configuration(change).await {
+                let failure = explain(fault, change.settings.environment.as_ref());
+                return Err(assume::explain(aws, subject, failure, change.settings.role.as_deref()).await);
+            }
+        }
+        Step::Deploy { change, source } => {
+            let code_sha256 = aws.lambda.update_code(change).await.map_err(|fault| explain(fault, None))?;
+            status.deployed_object = deployed(source.as_ref(), code_sha256);
+        }
+        Step::Delete { function } => {
+            aws.lambda.delete_function(function).await.map_err(|fault| explain(fault, None))?;
+        }
         Step::DeleteRole { role, uid } => aws.cluster.delete(role, uid).await?,
+        Step::Aspect(step) => step.apply(aws.lambda.as_ref(), &mut status.aspects).await?,
     }
     Ok(())
 }
 
+fn deployed(source: Option<&String>, code_sha256: String) -> Option<DeployedObject> {
+    source.map(|source| DeployedObject { source: source.clone(), code_sha256 })
+}
+
 /// Words by which AWS's texts about a rejected parameter tell the field; the first that fits counts.
-const FIELDS: [(&str, &str); 9] = [
+const FIELDS: [(&str, &str); 24] = [
     ("environment", "spec.env"),
+    ("snapstart", "spec.snapStart"),
+    ("ephemeral", "spec.ephemeralStorageSize"),
+    ("layer", "spec.layers"),
     ("runtime", "spec.runtime"),
     ("handler", "spec.handler"),
     ("memory", "spec.memorySize"),
     ("timeout", "spec.timeoutSeconds"),
     ("architecture", "spec.architecture"),
+    ("s3", "spec.code.s3"),
+    ("getobject", "spec.code.s3"),
     ("zip", "spec.code"),
+    ("image", "spec.code.image"),
+    ("deadletter", "spec.deadLetterTargetArn"),
+    ("dlq", "spec.deadLetterTargetArn"),
+    ("file system", "spec.fileSystems"),
+    ("mount", "spec.fileSystems"),
+    ("subnet", "spec.vpc.subnets"),
+    ("security group", "spec.vpc.securityGroups"),
+    ("kms", "spec.kmsKeyArn"),
+    ("log", "spec.logging"),
+    ("description", "spec.description"),
     ("tag", "spec.tags"),
     ("role", "spec.executionRole"),
 ];
@@ -53,12 +97,16 @@ fn explain(fault: Fault, environment: Option<&Environment>) -> Failure {
     let parameter = fault.is(&["InvalidParameterValueException", "ValidationException"]);
     let text = fault.message.to_lowercase();
     let unassumable = fault.class == Class::Dependency && text.contains("cannot be assumed");
+    let busy = fault.is(&["ResourceConflictException"]) && text.contains("in progress");
     let mut failure = Failure::from(fault);
     if text.contains("environment") {
         failure.message = without_values(&failure.message, environment);
     }
     if unassumable {
-        "RoleNotYetAssumable".clone_into(&mut failure.reason);
+        assume::NOT_YET.clone_into(&mut failure.reason);
+    }
+    if busy {
+        "UpdateInProgress".clone_into(&mut failure.reason);
     }
     match FIELDS.iter().find(|(word, _)| text.contains(word)) {
         Some((_, field)) if parameter => failure.at(field),

@@ -1,16 +1,15 @@
 //! Deployment packages. Equal files give equal bytes, so AWS's digest of the package tells drift.
 
-use std::{
-    collections::BTreeMap,
-    io::{Cursor, Write},
-};
+use std::io::{Cursor, Write};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
-use crate::cloud::sensitive::Sensitive;
+use crate::cloud::{lambda::CodeSource, s3::ObjectHead, sensitive::Sensitive};
+
+use super::data::Data;
 
 /// Bytes of `code.inline` in all: `kubectl apply` keeps a copy of the object in an annotation, and Kubernetes
 /// allows 256 KiB of annotations.
@@ -24,17 +23,32 @@ const UNZIPPED_LIMIT: u64 = 250 * 1024 * 1024;
 const DEFLATE_LEVEL: i64 = 6;
 
 /// File names and contents.
-pub type Files = BTreeMap<String, Sensitive<Vec<u8>>>;
+pub type Files = Data;
 
 /// Code as the user gave it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// The files of `code.inline`.
     Inline(Files),
-    /// The files of a ConfigMap.
+    /// What a `ConfigMap` holds.
     ConfigMap(Files),
-    /// A zip file that is used as it is.
-    Zip(Sensitive<Vec<u8>>),
+    /// What a `Secret` holds.
+    Secret(Files),
+    /// An object in S3.
+    Object(Object),
+    /// URI of an image.
+    Image(String),
+}
+
+/// Code that can be deployed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Code {
+    /// A deployment package.
+    Package(Package),
+    /// A deployment package in S3, which the operator does not read.
+    Object(Object),
+    /// URI of an image.
+    Image(String),
 }
 
 /// A deployment package.
@@ -44,6 +58,73 @@ pub struct Package {
     pub zip: Sensitive<Vec<u8>>,
     /// Base64 of its SHA-256, as AWS's `CodeSha256`.
     pub sha256: String,
+}
+
+/// A deployment package in S3.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Its version; absent in a bucket without versions.
+    pub version: Option<String>,
+    /// Whether it was the latest version, rather than one that the spec names.
+    pub is_latest: bool,
+    /// Digest of bucket, key and version (or `ETag`).
+    pub source: String,
+}
+
+impl Object {
+    /// The version that the spec names.
+    pub fn pinned(bucket: &str, key: &str, version: &str) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version: Some(version.to_owned()),
+            is_latest: false,
+            source: source(bucket, key, version),
+        }
+    }
+
+    /// The latest version, as `HeadObject` tells it.
+    pub fn latest(bucket: &str, key: &str, head: ObjectHead) -> Self {
+        let source = source(bucket, key, head.version.as_deref().unwrap_or(&head.etag));
+        Self { bucket: bucket.to_owned(), key: key.to_owned(), version: head.version, is_latest: true, source }
+    }
+}
+
+/// Short, and of characters that the value of a tag may have.
+fn source(bucket: &str, key: &str, version: &str) -> String {
+    STANDARD.encode(Sha256::digest([bucket, key, version].join("\0")))
+}
+
+impl Code {
+    /// What a call sends.
+    pub fn source(&self) -> CodeSource {
+        match self {
+            Self::Package(package) => CodeSource::Zip(package.zip.clone()),
+            Self::Object(object) => CodeSource::S3 {
+                bucket: object.bucket.clone(),
+                key: object.key.clone(),
+                version: object.version.clone(),
+            },
+            Self::Image(uri) => CodeSource::Image(uri.clone()),
+        }
+    }
+
+    /// Whether the code is to change when a new version of an object in S3 appears, which wakes nobody.
+    pub fn follows_latest(&self) -> bool {
+        matches!(self, Self::Object(object) if object.is_latest)
+    }
+
+    /// The digest that the function's tag has when its code is an object in S3.
+    pub fn object_source(&self) -> Option<&str> {
+        match self {
+            Self::Object(object) => Some(&object.source),
+            Self::Package(_) | Self::Image(_) => None,
+        }
+    }
 }
 
 /// Code that cannot be deployed.
@@ -77,27 +158,44 @@ impl Source {
     pub fn field(&self) -> &'static str {
         match self {
             Self::Inline(_) => "spec.code.inline",
-            Self::ConfigMap(_) | Self::Zip(_) => "spec.code.configMapRef",
+            Self::ConfigMap(_) => "spec.code.configMapRef",
+            Self::Secret(_) => "spec.code.secretRef",
+            Self::Object(_) => "spec.code.s3",
+            Self::Image(_) => "spec.code.image",
         }
     }
 
-    /// Makes the package and checks it against AWS's limits.
-    pub fn package(self) -> Result<Package, CodeError> {
-        let zip = match self {
+    /// Makes the package, if it is for us to make, and checks it against AWS's limits.
+    pub fn code(self) -> Result<Code, CodeError> {
+        match self {
             Self::Inline(files) => {
                 within(total(&files), INLINE_LIMIT, CodeError::InlineSize)?;
-                zip(&files)?
+                package(zip(&files)?).map(Code::Package)
             }
-            Self::ConfigMap(files) => zip(&files)?,
-            Self::Zip(zip) => {
-                within(unzipped_size(&zip)?, UNZIPPED_LIMIT, CodeError::UnzippedSize)?;
-                zip.0
-            }
-        };
-        within(zip.len() as u64, ZIPPED_LIMIT, CodeError::ZippedSize)?;
-        let sha256 = STANDARD.encode(Sha256::digest(&zip));
-        Ok(Package { zip: Sensitive(zip), sha256 })
+            Self::ConfigMap(files) | Self::Secret(files) => match ready_made(&files) {
+                Some(zip) => {
+                    within(unzipped_size(zip)?, UNZIPPED_LIMIT, CodeError::UnzippedSize)?;
+                    package(zip.clone()).map(Code::Package)
+                }
+                None => package(zip(&files)?).map(Code::Package),
+            },
+            Self::Object(object) => Ok(Code::Object(object)),
+            Self::Image(uri) => Ok(Code::Image(uri)),
+        }
     }
+}
+
+/// A zip file that stands alone is used as it is.
+fn ready_made(files: &Files) -> Option<&Vec<u8>> {
+    let (name, content) = files.first_key_value()?;
+    let is_zip = name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("zip"));
+    (files.len() == 1 && is_zip).then_some(content)
+}
+
+fn package(zip: Vec<u8>) -> Result<Package, CodeError> {
+    within(zip.len() as u64, ZIPPED_LIMIT, CodeError::ZippedSize)?;
+    let sha256 = STANDARD.encode(Sha256::digest(&zip));
+    Ok(Package { zip: Sensitive(zip), sha256 })
 }
 
 fn within(size: u64, limit: u64, error: fn(u64) -> CodeError) -> Result<(), CodeError> {
@@ -150,16 +248,23 @@ mod tests {
         entries.into_iter().map(|(name, content)| (name, Sensitive(content))).collect()
     }
 
+    fn packaged(source: Source) -> Result<Package, CodeError> {
+        source.code().map(|code| match code {
+            Code::Package(package) => package,
+            other => unreachable!("{other:?} is no package"),
+        })
+    }
+
     fn package(name: &str, content: &str) -> Result<Package, CodeError> {
-        Source::Inline(files([(name.to_owned(), content.into())])).package()
+        packaged(Source::Inline(files([(name.to_owned(), content.into())])))
     }
 
     proptest! {
         #[test]
         fn equal_files_give_equal_bytes(entries in hash_map("[a-z]{1,8}(/[a-z]{1,8})?\\.js", any::<Vec<u8>>(), 1..8)) {
             let entries: Vec<_> = entries.into_iter().collect();
-            let forward = Source::ConfigMap(files(entries.clone())).package().unwrap();
-            let backward = Source::ConfigMap(files(entries.clone().into_iter().rev())).package().unwrap();
+            let forward = packaged(Source::ConfigMap(files(entries.clone()))).unwrap();
+            let backward = packaged(Source::Secret(files(entries.clone().into_iter().rev()))).unwrap();
             prop_assert_eq!(&forward, &backward);
             let mut archive = ZipArchive::new(Cursor::new(forward.zip.0)).unwrap();
             for (name, content) in entries {
@@ -185,8 +290,12 @@ mod tests {
     #[test]
     fn a_zip_is_used_as_it_is() {
         let zip = package("index.js", "x").unwrap().zip;
-        assert_eq!(Source::Zip(zip.clone()).package().unwrap().zip, zip);
-        assert!(matches!(Source::Zip(Sensitive(b"no zip".to_vec())).package(), Err(CodeError::Zip(_))));
+        let alone = |name: &str, zip: &[u8]| packaged(Source::Secret(files([(name.to_owned(), zip.to_vec())])));
+        assert_eq!(alone("code.ZIP", &zip).unwrap().zip, zip);
+        assert_ne!(alone("code", &zip).unwrap().zip, zip);
+        assert!(matches!(alone("code.zip", b"no zip"), Err(CodeError::Zip(_))));
+        let beside = files([("code.zip".to_owned(), zip.to_vec()), ("a.js".to_owned(), b"a".to_vec())]);
+        assert_ne!(packaged(Source::ConfigMap(beside)).unwrap().zip, zip);
     }
 
     #[test]
@@ -194,7 +303,7 @@ mod tests {
         for name in ["/etc/passwd", "../x", "a/../b", "a//b", "a/", "", "./a"] {
             assert!(matches!(package(name, ""), Err(CodeError::FileName(_))), "{name}");
         }
-        assert!(matches!(Source::ConfigMap(Files::new()).package(), Err(CodeError::Empty)));
+        assert!(matches!(packaged(Source::ConfigMap(Files::new())), Err(CodeError::Empty)));
         assert!(package("a", &"x".repeat(204_800)).is_ok());
         assert_eq!(
             package("a", &"x".repeat(204_801)).unwrap_err().to_string(),
@@ -202,8 +311,28 @@ mod tests {
         );
         let large = files([("a".to_owned(), vec![0; 250 * 1024 * 1024 + 1])]);
         assert_eq!(
-            Source::ConfigMap(large).package().unwrap_err().to_string(),
+            packaged(Source::ConfigMap(large)).unwrap_err().to_string(),
             "the code has 262144001 bytes unzipped, 262144000 are allowed"
         );
+    }
+
+    #[test]
+    fn another_object_or_version_is_another_source() {
+        let head = |version: Option<&str>, etag: &str| ObjectHead {
+            version: version.map(str::to_owned),
+            etag: etag.to_owned(),
+        };
+        let one = Object::pinned("bucket", "key", "v1");
+        assert_eq!(Object::latest("bucket", "key", head(Some("v1"), "e1")).source, one.source);
+        for other in [
+            Object::pinned("bucket", "key", "v2"),
+            Object::pinned("bucket", "other", "v1"),
+            Object::pinned("other", "key", "v1"),
+            Object::pinned("bucketk", "ey", "v1"),
+            Object::latest("bucket", "key", head(None, "e1")),
+        ] {
+            assert_ne!(other.source, one.source, "{other:?}");
+        }
+        assert_eq!(one.source.len(), 44, "it fits into a tag and the status");
     }
 }

@@ -3,48 +3,45 @@
 use crate::{
     cloud::{
         guardrails::Guardrails,
-        lambda::{Environment, NewFunction},
-        ownership::{Owner, Tags},
-        sensitive::Sensitive,
+        lambda::{FileSystemConfig, ImageConfig, NewFunction, Settings},
+        ownership::{Owner, PREFIX, Tags},
     },
     engine::failure::Failure,
 };
 
 use super::{
-    code::Package,
+    aspects,
+    code::Code,
     names,
     resolve::Resolved,
     role::OwnedRole,
-    spec::{Architecture, EnvVar, LambdaFunction, ManagedField},
+    settings,
+    spec::{self, LambdaFunction, LambdaFunctionSpec, ManagedField},
 };
 
-/// Bytes of all environment variables:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const ENVIRONMENT_LIMIT: usize = 4096;
+/// Tag of a function whose code is an object in S3: the digest of bucket, key and version, and that of the code. AWS does
+/// not say where the code of a function came from.
+pub const CODE_TAG: &str = "privatelink.dev/code";
 
 /// The function as it should be. An absent setting is left as AWS has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
     /// Name.
     pub name: String,
-    /// Runtime identifier.
-    pub runtime: String,
-    /// Entry point.
-    pub handler: String,
+    /// What UpdateFunctionConfiguration sets, but for the role.
+    pub settings: Settings,
     /// Instruction set.
-    pub architecture: Option<Architecture>,
-    /// Memory in MB.
-    pub memory_size: Option<i32>,
-    /// Time-out in seconds.
-    pub timeout_seconds: Option<i32>,
-    /// Environment variables.
-    pub environment: Option<Environment>,
-    /// The deployment package.
-    pub code: Package,
+    pub architecture: Option<String>,
+    /// The code.
+    pub code: Code,
+    /// Key for the zip file.
+    pub source_kms_key_arn: Option<String>,
     /// The execution role.
     pub role: Role,
     /// The spec's tags and the ownership tags.
     pub tags: Tags,
+    /// What it has beside code and configuration.
+    pub aspects: aspects::Desired,
 }
 
 /// The execution role of a function.
@@ -59,30 +56,28 @@ pub enum Role {
 impl Desired {
     /// The optional settings that the spec gives.
     pub fn managed_fields(&self) -> Vec<ManagedField> {
-        [
-            (ManagedField::Architecture, self.architecture.is_some()),
-            (ManagedField::Env, self.environment.is_some()),
-            (ManagedField::MemorySize, self.memory_size.is_some()),
-            (ManagedField::TimeoutSeconds, self.timeout_seconds.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(field, given)| given.then_some(field))
-        .collect()
+        let mut fields = settings::given(&self.settings);
+        fields.extend(self.architecture.as_ref().map(|_| ManagedField::Architecture));
+        fields.extend(self.source_kms_key_arn.as_ref().map(|_| ManagedField::SourceKmsKeyArn));
+        fields.sort();
+        fields
+    }
+
+    /// The keys of the spec's own tags.
+    pub fn own_tags(&self) -> Vec<String> {
+        self.tags.keys().filter(|key| !key.starts_with(PREFIX)).cloned().collect()
     }
 
     /// The call that makes the function.
     pub fn new_function(&self, role: &str) -> NewFunction {
         NewFunction {
             name: self.name.clone(),
-            runtime: self.runtime.clone(),
-            handler: self.handler.clone(),
-            architecture: self.architecture.map(|architecture| architecture.as_str().to_owned()),
-            memory_size: self.memory_size,
-            timeout_seconds: self.timeout_seconds,
-            environment: self.environment.clone(),
-            role: role.to_owned(),
-            zip: self.code.zip.clone(),
+            settings: Settings { role: Some(role.to_owned()), ..self.settings.clone() },
+            architecture: self.architecture.clone(),
+            code: self.code.source(),
+            source_kms_key_arn: self.source_kms_key_arn.clone(),
             tags: self.tags.clone(),
+            code_signing_config_arn: self.aspects.spec.code_signing_config_arn.clone(),
         }
     }
 }
@@ -92,37 +87,56 @@ pub fn desired(
     owner: &Owner<'_>,
     guardrails: &Guardrails,
     object: &LambdaFunction,
-    resolved: Resolved,
+    mut resolved: Resolved,
 ) -> Result<Desired, Failure> {
     let spec = &object.spec;
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    let field = resolved.code.field();
+    let name = names::function(Some(spec), namespace, object.metadata.name.as_deref().unwrap_or_default());
     let mut tags = spec.common.tags.clone().unwrap_or_default();
     tags.extend(owner.tags());
+    let field = resolved.code.field();
+    let aspects = aspects::Desired::new(&spec.aspects, &tags);
     Ok(Desired {
-        name: names::function(Some(spec), namespace, name),
-        runtime: spec.runtime.clone(),
-        handler: spec.handler.clone(),
-        architecture: spec.architecture,
-        memory_size: spec.memory_size,
-        timeout_seconds: spec.timeout_seconds,
-        environment: spec.env.as_deref().map(environment).transpose()?,
+        settings: settings(spec, &name, &mut resolved),
+        architecture: spec.architecture.map(|architecture| architecture.as_str().to_owned()),
+        source_kms_key_arn: spec.code.source_kms_key_arn.clone(),
         role: execution_role(owner, guardrails, object, resolved.referenced_role)?,
-        code: resolved.code.package().map_err(|e| Failure::terminal("InvalidCode", e.to_string()).at(field))?,
+        code: resolved.code.code().map_err(|e| Failure::terminal("InvalidCode", e.to_string()).at(field))?,
         tags,
+        name,
+        aspects,
     })
 }
 
-fn environment(env: &[EnvVar]) -> Result<Environment, Failure> {
-    let size: usize = env.iter().map(|variable| variable.name.len() + variable.value.len()).sum();
-    if size > ENVIRONMENT_LIMIT {
-        return Err(Failure::terminal(
-            "InvalidSpec",
-            format!("spec.env: names and values have {size} bytes in all, {ENVIRONMENT_LIMIT} are allowed"),
-        ));
+fn settings(spec: &LambdaFunctionSpec, name: &str, resolved: &mut Resolved) -> Settings {
+    let image_config = |config: &spec::ImageConfig| ImageConfig {
+        entry_point: config.entry_point.clone().unwrap_or_default(),
+        command: config.command.clone().unwrap_or_default(),
+        working_directory: config.working_directory.clone().unwrap_or_default(),
+    };
+    let file_system = |file_system: &spec::FileSystem| FileSystemConfig {
+        arn: file_system.arn.clone(),
+        local_mount_path: file_system.local_mount_path.clone(),
+    };
+    Settings {
+        description: spec.description.clone(),
+        runtime: spec.runtime.clone(),
+        handler: spec.handler.clone(),
+        memory_size: spec.memory_size,
+        timeout_seconds: spec.timeout_seconds,
+        ephemeral_storage_size: spec.ephemeral_storage_size,
+        layers: spec.layers.clone(),
+        environment: resolved.environment.take(),
+        vpc: resolved.vpc.take(),
+        tracing: spec.tracing.map(|tracing| tracing.as_str().to_owned()),
+        logging: spec.logging.as_ref().map(|logging| settings::logging(logging, name)),
+        kms_key_arn: spec.kms_key_arn.clone(),
+        dead_letter_target_arn: spec.dead_letter_target_arn.clone(),
+        file_systems: spec.file_systems.as_ref().map(|systems| systems.iter().map(file_system).collect()),
+        image_config: spec.image_config.as_ref().map(image_config),
+        snap_start: spec.snap_start.map(|snap_start| snap_start.as_str().to_owned()),
+        role: None,
     }
-    Ok(Sensitive(env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect()))
 }
 
 fn execution_role(
@@ -135,7 +149,7 @@ fn execution_role(
     if let Some(create) = &spec.create {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         let name = object.metadata.name.as_deref().unwrap_or_default();
-        return Ok(Role::Owned(OwnedRole::new(namespace, name, owner.uid, &object.spec.common, create)));
+        return Ok(Role::Owned(OwnedRole::new(namespace, name, owner.uid, &object.spec.common, create, false)));
     }
     match (&spec.arn, referenced) {
         (Some(arn), _) if !guardrails.allows_execution_role(arn) => Err(Failure::terminal(
@@ -155,6 +169,8 @@ fn execution_role(
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::cloud::lambda::Environment;
+
     use super::{
         super::fixtures::{ROLE, desire, desired},
         *,
@@ -172,7 +188,7 @@ mod tests {
         assert_eq!(least.role, Role::Arn(ROLE.to_owned()));
 
         let full = desired(json!({ "env": [], "memorySize": 128, "timeoutSeconds": 3, "architecture": "x86_64" }));
-        assert_eq!(full.environment, Some(Environment::default()));
+        assert_eq!(full.settings.environment, Some(Environment::default()));
         assert_eq!(full.managed_fields().len(), 4);
     }
 
@@ -199,12 +215,6 @@ mod tests {
     #[test]
     fn limits_are_told_with_their_numbers() {
         let none = Guardrails::default();
-        let env = |length: usize| json!({ "env": [{ "name": "AB", "value": "x".repeat(length) }] });
-        assert!(desire(env(4094), &none).is_ok());
-        assert_eq!(
-            refused(env(4095), &none),
-            "InvalidSpec: spec.env: names and values have 4097 bytes in all, 4096 are allowed"
-        );
         assert_eq!(
             refused(json!({ "code": { "inline": { "a": "x".repeat(204_801) } } }), &none),
             "InvalidCode: spec.code.inline: the files have 204801 bytes in all, 204800 are allowed; \

@@ -1,8 +1,12 @@
 //! `LambdaFunction`: one function whole, with its code, configuration and execution role.
 
 mod apply;
+pub mod aspects;
+mod assume;
 mod code;
+mod data;
 mod desired;
+mod environment;
 #[cfg(test)]
 mod fixtures;
 mod names;
@@ -11,9 +15,11 @@ mod plan;
 mod report;
 mod resolve;
 mod role;
+mod settings;
 pub mod spec;
 mod step;
 mod sweep;
+mod vpc;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -63,12 +69,16 @@ impl Kind for LambdaFunction {
         resolve::references(&self.spec, namespace, self.metadata.name.as_deref().unwrap_or_default())
     }
 
+    async fn hand_down(world: &World, subject: &Subject<Self>, paused: bool) -> Result<(), Failure> {
+        role::hand_down(world.cluster.as_ref(), subject, paused).await
+    }
+
     async fn connect(world: &World, subject: &Subject<Self>) -> Result<Arc<Aws>, Failure> {
         world.connect(subject).await
     }
 
     async fn resolve(aws: &Aws, subject: &Subject<Self>, object: &Self) -> Result<Resolved, Failure> {
-        resolve::resolve(aws.cluster.as_ref(), &subject.namespace, &object.spec).await
+        resolve::resolve(aws, subject, &object.spec).await
     }
 
     fn desired(aws: &Aws, subject: &Subject<Self>, object: &Self, resolved: Resolved) -> Result<Desired, Failure> {
@@ -93,11 +103,11 @@ impl Kind for LambdaFunction {
 
     async fn apply(
         aws: &Aws,
-        _: &Subject<Self>,
+        subject: &Subject<Self>,
         step: &Step,
         status: &mut LambdaFunctionStatus,
     ) -> Result<(), Failure> {
-        apply::apply(aws, step, status).await
+        apply::apply(aws, subject, step, status).await
     }
 
     fn report(aws: &Aws, desired: Option<&Desired>, observed: Option<&Observed>, status: &mut LambdaFunctionStatus) {
@@ -105,15 +115,15 @@ impl Kind for LambdaFunction {
     }
 
     fn summary(observed: &Observed) -> String {
-        observed
-            .found
-            .as_ref()
-            .map(|found| format!("function {} is {}", found.function.name, found.function.state))
-            .unwrap_or_default()
+        observed.found.as_ref().map(|found| report::summary(&found.function)).unwrap_or_default()
     }
 
-    fn fingerprint(_: &Desired, observed: &Observed) -> u64 {
-        observed.found.as_ref().map(|found| sweep::digest(&found.function)).unwrap_or_default()
+    fn fingerprint(desired: &Desired, observed: &Observed) -> u64 {
+        sweep::fingerprint(desired, observed)
+    }
+
+    fn needs_recheck(desired: &Desired) -> bool {
+        desired.code.follows_latest() || desired.aspects.needs_recheck()
     }
 
     async fn sweep(world: &World, objects: &[Arc<Self>]) -> Result<HashMap<String, u64>, Failure> {

@@ -3,40 +3,29 @@
 //! A change of the function gives it a new revision, and both update calls carry the revision that they were
 //! decided on. So a plan holds one such change at most, and the next is planned on what is then observed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+mod changes;
+mod states;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use crate::{
-    cloud::{
-        lambda::{CodeChange, ConfigurationChange, Environment, Function},
-        ownership::{TagChange, tag_change},
-    },
-    engine::{
-        conditions,
-        kind::{Plan, Subject},
-    },
+    cloud::ownership::{TagChange, tag_change},
+    engine::kind::{Plan, Subject},
 };
 
 use super::{
+    aspects,
     desired::{Desired, Role},
-    observe::{Found, Observed},
+    observe::{Found, Observed, function_name},
     role::{ObservedRole, OwnedRole, RoleOwner},
-    spec::{Architecture, LambdaFunction, ManagedField},
+    spec::LambdaFunction,
     step::Step,
 };
 
-/// AWS's defaults, to which a setting goes back when the spec drops it:
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
-const DEFAULT_MEMORY: i32 = 128;
-const DEFAULT_TIMEOUT: i32 = 3;
-const DEFAULT_ARCHITECTURE: Architecture = Architecture::X86;
+pub use self::changes::update;
 
-/// Reason of the Ready condition after a creation that AWS gave up.
-const CREATE_FAILED: &str = "CreateFailed";
-
-const SOON: Duration = Duration::from_secs(1);
 const CONSISTENCY: Duration = Duration::from_secs(2);
 const LATER: Duration = Duration::from_secs(15);
 
@@ -52,14 +41,21 @@ pub fn plan(subject: &Subject<LambdaFunction>, desired: &Desired, observed: Opti
     };
     match observed.and_then(|observed| observed.found.as_ref()) {
         None => create(subject, desired, role_arn),
-        Some(found) => converge(subject, desired, role_arn, found, role),
+        Some(found) => {
+            let aspects = observed.and_then(|observed| observed.aspects.as_ref());
+            converge(subject, desired, role_arn, found, role, aspects)
+        }
     }
 }
 
-/// Decides what to do while the object is being deleted.
+/// Decides what to do while the object is being deleted. Lambda can need the role for as long as the function is there,
+/// so the function's own role goes with the object, after it.
 pub fn plan_delete(subject: &Subject<LambdaFunction>, observed: Option<&Observed>) -> Plan<Step> {
+    if let Some(plan) = aspects_before_deletion(subject, observed) {
+        return plan;
+    }
     match observed.and_then(|observed| observed.found.as_ref()) {
-        Some(found) if found.function.state == "Deleting" => deleting(&found.function),
+        Some(found) if found.function.state == "Deleting" => states::deleting(&found.function),
         Some(found) => Plan::Act(vec![Step::Delete { function: found.function.name.clone() }]),
         None => {
             let created = subject.status.function_name.is_some() && subject.status.state.as_deref() != Some("Deleting");
@@ -68,6 +64,26 @@ pub fn plan_delete(subject: &Subject<LambdaFunction>, observed: Option<&Observed
             }
             Plan::Converged
         }
+    }
+}
+
+/// Event source mappings go before the function, and those that it left behind go as well.
+fn aspects_before_deletion(subject: &Subject<LambdaFunction>, observed: Option<&Observed>) -> Option<Plan<Step>> {
+    let nothing = aspects::Observed { settled: subject.settled, ..aspects::Observed::default() };
+    let observed = observed.and_then(|observed| observed.aspects.as_ref()).unwrap_or(&nothing);
+    let desired = aspects::Desired::default();
+    let function = function_name(subject);
+    let view = aspects::View { function: &function, desired: &desired, status: &subject.status.aspects, observed };
+    aspects::plan::plan_delete(&view).map(of_aspects)
+}
+
+/// A plan for aspects as one of the kind.
+fn of_aspects(plan: Plan<aspects::Step>) -> Plan<Step> {
+    match plan {
+        Plan::Converged => Plan::Converged,
+        Plan::Act(steps) => Plan::Act(steps.into_iter().map(Step::Aspect).collect()),
+        Plan::Wait { reason, message, after } => Plan::Wait { reason, message, after },
+        Plan::Refuse { reason, message } => Plan::Refuse { reason, message },
     }
 }
 
@@ -99,7 +115,8 @@ fn create(subject: &Subject<LambdaFunction>, desired: &Desired, role: &str) -> P
     if existed && !subject.settled {
         return awaiting("the function was changed a moment ago, and AWS does not show it");
     }
-    Plan::Act(vec![Step::Create(Box::new(desired.new_function(role)))])
+    let source = desired.code.object_source().map(str::to_owned);
+    Plan::Act(vec![Step::Create { new: Box::new(desired.new_function(role)), source }])
 }
 
 fn converge(
@@ -108,25 +125,40 @@ fn converge(
     role_arn: &str,
     found: &Found,
     role: Option<&ObservedRole>,
+    aspects: Option<&aspects::Observed>,
 ) -> Plan<Step> {
     let function = &found.function;
-    if let Some(wait) = in_transition(function) {
+    if let Some(wait) = states::in_transition(function) {
         return wait;
+    }
+    if let Some(refusal) = changes::beyond(desired, function) {
+        return refusal;
     }
     let tags = tag_steps(subject, desired, found);
     if !tags.is_empty() {
         return Plan::Act(tags);
     }
-    let update = update(desired, &subject.status.managed_fields, role_arn, function);
+    let status = &subject.status.aspects;
+    let aspects =
+        aspects.map(|observed| aspects::View { function: &function.name, desired: &desired.aspects, status, observed });
+    let first = aspects.as_ref().map(aspects::plan::plan_before_code).unwrap_or_default();
+    if !first.is_empty() {
+        return of_aspects(Plan::Act(first));
+    }
+    let update = update(desired, &subject.status, role_arn, found);
     let converged_before = subject.status.common.owner_uid.as_deref() == Some(subject.uid.as_str());
     if function.state == "Failed" && !converged_before {
-        return creation_failed(subject, function, update.is_some());
+        return states::creation_failed(subject, function, update.is_some());
     }
     if let Some(step) = update {
-        return Plan::Act(vec![step]);
+        return states::update_failed(subject, function).unwrap_or_else(|| Plan::Act(vec![step]));
     }
-    if let Some(trouble) = unusable(function) {
+    if let Some(trouble) = states::unusable(function) {
         return trouble;
+    }
+    let aspects = aspects.map(|view| aspects::plan::plan(&view, &function.code_sha256, &function.revision_id));
+    if let Some(plan) = aspects.filter(|plan| *plan != Plan::Converged) {
+        return of_aspects(plan);
     }
     match role {
         Some(role) if is_left_over(desired, role) => {
@@ -136,85 +168,8 @@ fn converge(
     }
 }
 
-/// Lambda takes one change at a time.
-fn in_transition(function: &Function) -> Option<Plan<Step>> {
-    let wait = |reason, what: &str| Plan::Wait {
-        reason,
-        message: with_reason(&format!("function {} {what}", function.name), &[&function.state_reason]),
-        after: SOON,
-    };
-    match (function.state.as_str(), function.last_update_status.as_deref()) {
-        ("Deleting", _) => Some(deleting(function)),
-        ("Pending", _) => Some(wait("Pending", "is being made ready by AWS")),
-        (_, Some("InProgress")) => Some(wait("UpdateInProgress", "is being updated by AWS")),
-        _ => None,
-    }
-}
-
-/// What keeps a function that is as it should be from being used.
-fn unusable(function: &Function) -> Option<Plan<Step>> {
-    match (function.state.as_str(), function.last_update_status.as_deref()) {
-        ("Failed", _) => Some(Plan::Refuse {
-            reason: "FunctionFailed",
-            message: with_reason(
-                &format!("function {} cannot be used", function.name),
-                &[&function.state_reason_code, &function.state_reason],
-            ),
-        }),
-        (_, Some("Failed")) => Some(Plan::Refuse {
-            reason: "UpdateFailed",
-            message: with_reason(
-                &format!("AWS could not apply the last change of function {}", function.name),
-                &[&function.last_update_reason],
-            ),
-        }),
-        ("Deactivating" | "Deactivated", _) => Some(Plan::Wait {
-            reason: "NotActive",
-            message: with_reason(
-                &format!("function {} is {}", function.name, function.state),
-                &[&function.state_reason_code, &function.state_reason],
-            ),
-            after: LATER,
-        }),
-        _ => None,
-    }
-}
-
-/// A function whose creation failed can only be made anew. That is done for a new spec, and otherwise not in the
-/// pass that first saw the failure but in one that found it reported, so that what cannot succeed is not tried in
-/// a loop.
-fn creation_failed(subject: &Subject<LambdaFunction>, function: &Function, differs: bool) -> Plan<Step> {
-    let reported = conditions::ready(&subject.status.common.conditions).is_some_and(|c| c.reason == CREATE_FAILED);
-    if differs || reported {
-        return Plan::Act(vec![Step::Delete { function: function.name.clone() }]);
-    }
-    Plan::Refuse {
-        reason: CREATE_FAILED,
-        message: with_reason(
-            &format!(
-                "AWS could not create function {} (correct the spec, or set the annotation privatelink.dev/requested-at to try again)",
-                function.name
-            ),
-            &[&function.state_reason_code, &function.state_reason],
-        ),
-    }
-}
-
-fn deleting(function: &Function) -> Plan<Step> {
-    Plan::Wait {
-        reason: "Deleting",
-        message: format!("function {} is being deleted by AWS", function.name),
-        after: CONSISTENCY,
-    }
-}
-
 fn awaiting(message: &str) -> Plan<Step> {
     Plan::Wait { reason: "AwaitingConsistency", message: message.to_owned(), after: CONSISTENCY }
-}
-
-fn with_reason(message: &str, reasons: &[&Option<String>]) -> String {
-    let given = reasons.iter().filter_map(|reason| reason.as_deref());
-    std::iter::once(message).chain(given).collect::<Vec<_>>().join(": ")
 }
 
 /// A role that was made for the function when its spec asked for one. It goes when the function runs with another.
@@ -238,75 +193,3 @@ fn tag_steps(subject: &Subject<LambdaFunction>, desired: &Desired, found: &Found
     let steps = if found.ours { [untag, tag] } else { [tag, untag] };
     steps.into_iter().flatten().collect()
 }
-
-/// The next change of a function that differs: its configuration, then its code.
-pub fn update(desired: &Desired, managed: &[ManagedField], role: &str, function: &Function) -> Option<Step> {
-    configure(desired, managed, role, function).or_else(|| deploy(desired, managed, function))
-}
-
-/// What the spec gives, or the default if it gave something before, if that is not what AWS has.
-fn changed<T: PartialEq>(given: Option<T>, managed: bool, default: T, observed: &T) -> Option<T> {
-    given.or(managed.then_some(default)).filter(|wanted| wanted != observed)
-}
-
-fn configure(desired: &Desired, managed: &[ManagedField], role: &str, function: &Function) -> Option<Step> {
-    let is_managed = |field| managed.contains(&field);
-    let differs = |wanted: &str, observed: Option<&str>| (observed != Some(wanted)).then(|| wanted.to_owned());
-    let environment = changed(
-        desired.environment.clone(),
-        is_managed(ManagedField::Env),
-        Environment::default(),
-        &function.environment,
-    );
-    let variables = environment.as_ref().map(|wanted| changed_keys(wanted, &function.environment)).unwrap_or_default();
-    let unchanged = ConfigurationChange {
-        name: function.name.clone(),
-        revision_id: function.revision_id.clone(),
-        ..ConfigurationChange::default()
-    };
-    let change = ConfigurationChange {
-        runtime: differs(&desired.runtime, function.runtime.as_deref()),
-        handler: differs(&desired.handler, function.handler.as_deref()),
-        memory_size: changed(
-            desired.memory_size,
-            is_managed(ManagedField::MemorySize),
-            DEFAULT_MEMORY,
-            &function.memory_size,
-        ),
-        timeout_seconds: changed(
-            desired.timeout_seconds,
-            is_managed(ManagedField::TimeoutSeconds),
-            DEFAULT_TIMEOUT,
-            &function.timeout_seconds,
-        ),
-        environment,
-        role: differs(role, Some(&function.role)),
-        ..unchanged.clone()
-    };
-    (change != unchanged).then_some(Step::Configure { change, variables })
-}
-
-fn deploy(desired: &Desired, managed: &[ManagedField], function: &Function) -> Option<Step> {
-    let architecture = changed(
-        desired.architecture.map(Architecture::as_str),
-        managed.contains(&ManagedField::Architecture),
-        DEFAULT_ARCHITECTURE.as_str(),
-        &function.architecture.as_str(),
-    );
-    (architecture.is_some() || desired.code.sha256 != function.code_sha256).then(|| {
-        Step::Deploy(CodeChange {
-            name: function.name.clone(),
-            revision_id: function.revision_id.clone(),
-            zip: desired.code.zip.clone(),
-            architecture: architecture.map(str::to_owned),
-            current_architecture: function.architecture.clone(),
-        })
-    })
-}
-
-fn changed_keys(wanted: &BTreeMap<String, String>, observed: &BTreeMap<String, String>) -> BTreeSet<String> {
-    wanted.keys().chain(observed.keys()).filter(|key| wanted.get(*key) != observed.get(*key)).cloned().collect()
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,21 +1,26 @@
-//! What the spec names in the cluster: the code's `ConfigMap` and the `InstanceRole` of `instanceRoleRef`.
-
-use base64::{Engine, engine::general_purpose::STANDARD};
-use k8s_openapi::api::core::v1::ConfigMap;
-use serde_json::Value;
+//! What the spec names: `ConfigMaps`, Secrets, the latest version of an object in S3, subnets and security groups, and
+//! the `InstanceRole` of `instanceRoleRef`.
 
 use crate::{
-    cloud::sensitive::Sensitive,
+    cloud::{
+        Aws,
+        lambda::{Environment, VpcConfig},
+        s3::S3,
+        sensitive::Sensitive,
+    },
     engine::{
         failure::Failure,
+        kind::Subject,
         references::{Cluster, Reference},
     },
 };
 
 use super::{
-    code::{Files, Source},
-    role,
-    spec::{Code, LambdaFunctionSpec},
+    code::{Object, Source},
+    data::{DataReader, Holder},
+    environment, role,
+    spec::{Code, LambdaFunction, LambdaFunctionSpec, S3Object},
+    vpc,
 };
 
 /// What references came to.
@@ -23,25 +28,43 @@ use super::{
 pub struct Resolved {
     /// The code.
     pub code: Source,
+    /// Environment variables, if the spec gives any.
+    pub environment: Option<Environment>,
+    /// What the terms of `vpc` select.
+    pub vpc: Option<VpcConfig>,
     /// ARN of the role that `instanceRoleRef` names.
     pub referenced_role: Option<String>,
 }
 
 /// The objects that a function names, its own role among them.
 pub fn references(spec: &LambdaFunctionSpec, namespace: &str, name: &str) -> Vec<Reference> {
-    let config_map = spec.code.config_map_ref.iter().map(|r| Reference::to::<ConfigMap>(namespace, &r.name));
+    let config_map = spec.code.config_map_ref.iter().map(|r| Holder::ConfigMap.reference(namespace, &r.name));
+    let secret = spec.code.secret_ref.iter().map(|r| Holder::Secret.reference(namespace, &r.name));
+    let environment = environment::references(spec, namespace);
     let role = spec.execution_role.instance_role_ref.iter().map(|r| role::reference(namespace, &r.name));
     let owned = spec.execution_role.create.iter().map(|_| role::owned_reference(namespace, name));
-    config_map.chain(role).chain(owned).collect()
+    config_map.chain(secret).chain(environment).chain(role).chain(owned).collect()
 }
 
 /// Reads what the spec names.
-pub async fn resolve(cluster: &dyn Cluster, namespace: &str, spec: &LambdaFunctionSpec) -> Result<Resolved, Failure> {
+pub async fn resolve(
+    aws: &Aws,
+    subject: &Subject<LambdaFunction>,
+    spec: &LambdaFunctionSpec,
+) -> Result<Resolved, Failure> {
+    let (cluster, namespace) = (aws.cluster.as_ref(), subject.namespace.as_str());
     let referenced_role = match &spec.execution_role.instance_role_ref {
         Some(target) => Some(role_arn(cluster, role::reference(namespace, &target.name)).await?),
         None => None,
     };
-    Ok(Resolved { code: code(cluster, namespace, &spec.code).await?, referenced_role })
+    let mut data = DataReader::new(cluster, namespace, &aws.guardrails.secret_namespaces);
+    let code = code(aws.s3.as_ref(), &mut data, &spec.code).await?;
+    let environment = environment::resolve(spec, &mut data).await?;
+    let vpc = match &spec.vpc {
+        Some(vpc) => Some(vpc::resolve(aws.ec2.as_ref(), vpc, subject.status.vpc.as_ref()).await?),
+        None => None,
+    };
+    Ok(Resolved { code, environment, vpc, referenced_role })
 }
 
 async fn role_arn(cluster: &dyn Cluster, target: Reference) -> Result<String, Failure> {
@@ -56,151 +79,42 @@ async fn role_arn(cluster: &dyn Cluster, target: Reference) -> Result<String, Fa
     }
 }
 
-async fn code(cluster: &dyn Cluster, namespace: &str, code: &Code) -> Result<Source, Failure> {
+async fn code(s3: &dyn S3, data: &mut DataReader<'_>, code: &Code) -> Result<Source, Failure> {
     if let Some(files) = &code.inline {
         let files = files.iter().map(|(name, text)| (name.clone(), Sensitive(text.clone().into_bytes())));
         return Ok(Source::Inline(files.collect()));
     }
-    let Some(target) = &code.config_map_ref else {
-        return Err(Failure::terminal("InvalidSpec", "spec.code: give exactly one of inline and configMapRef"));
-    };
-    let target = Reference::to::<ConfigMap>(namespace, &target.name);
-    match cluster.get(&target).await? {
-        Some(config_map) => config_map_code(&config_map).ok_or_else(|| {
-            Failure::terminal(
-                "InvalidCode",
-                format!("spec.code.configMapRef: ConfigMap {namespace}/{} cannot be read as files", target.name),
-            )
-        }),
-        None => Err(Failure::reference(
-            "ConfigMapNotFound",
-            format!("spec.code.configMapRef: ConfigMap {namespace}/{} does not exist yet", target.name),
+    if let Some(target) = &code.config_map_ref {
+        let files = data.all("spec.code.configMapRef", Holder::ConfigMap, &target.name, false).await?;
+        return Ok(Source::ConfigMap(files.cloned().unwrap_or_default()));
+    }
+    if let Some(target) = &code.secret_ref {
+        let files = data.all("spec.code.secretRef", Holder::Secret, &target.name, false).await?;
+        return Ok(Source::Secret(files.cloned().unwrap_or_default()));
+    }
+    if let Some(object) = &code.s3 {
+        return object_in_s3(s3, object).await.map(Source::Object);
+    }
+    match &code.image {
+        Some(uri) => Ok(Source::Image(uri.clone())),
+        None => Err(Failure::terminal(
+            "InvalidSpec",
+            "spec.code: give exactly one of inline, configMapRef, secretRef, s3 and image",
         )),
     }
 }
 
-/// Each key is a file, unless the only one is a zip file.
-fn config_map_code(config_map: &Value) -> Option<Source> {
-    let entries = |field: &str| config_map[field].as_object().into_iter().flatten();
-    let mut files = Files::new();
-    for (name, text) in entries("data") {
-        files.insert(name.clone(), Sensitive(text.as_str()?.as_bytes().to_vec()));
+/// A version that the spec names never changes, so it is not looked at.
+async fn object_in_s3(s3: &dyn S3, object: &S3Object) -> Result<Object, Failure> {
+    let S3Object { bucket, key, version_id } = object;
+    if let Some(version) = version_id {
+        return Ok(Object::pinned(bucket, key, version));
     }
-    for (name, bytes) in entries("binaryData") {
-        let bytes = Sensitive(STANDARD.decode(bytes.as_str()?).ok()?);
-        if entries("data").count() == 0 && entries("binaryData").count() == 1 && is_zip(name) {
-            return Some(Source::Zip(bytes));
-        }
-        files.insert(name.clone(), bytes);
-    }
-    Some(Source::ConfigMap(files))
-}
-
-fn is_zip(name: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("zip"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use async_trait::async_trait;
-    use kube::core::ApiResource;
-    use serde_json::json;
-
-    use crate::engine::failure::Class;
-
-    use super::*;
-
-    struct Objects(HashMap<Reference, Value>);
-
-    #[async_trait]
-    impl Cluster for Objects {
-        async fn get(&self, reference: &Reference) -> Result<Option<Value>, Failure> {
-            Ok(self.0.get(reference).cloned())
-        }
-        async fn list(&self, _: &ApiResource, _: &str) -> Result<Vec<Value>, Failure> {
-            unreachable!("resolve lists nothing")
-        }
-        async fn apply(&self, _: &Reference, _: Value) -> Result<(), Failure> {
-            unreachable!("resolve writes nothing")
-        }
-        async fn delete(&self, _: &Reference, _: &str) -> Result<(), Failure> {
-            unreachable!("resolve writes nothing")
-        }
-    }
-
-    fn spec() -> LambdaFunctionSpec {
-        serde_json::from_value(json!({
-            "runtime": "nodejs22.x",
-            "handler": "index.handler",
-            "code": { "configMapRef": { "name": "code" } },
-            "executionRole": { "instanceRoleRef": { "name": "client" } },
-        }))
-        .unwrap()
-    }
-
-    #[tokio::test]
-    async fn missing_targets_are_named() {
-        let config_map = (Reference::to::<ConfigMap>("ns", "code"), json!({ "data": { "index.js": "x" } }));
-        let role = |object| (role::reference("ns", "client"), object);
-        for (objects, expected) in [
-            (
-                vec![config_map.clone()],
-                "InstanceRoleNotFound: spec.executionRole.instanceRoleRef: InstanceRole ns/client does not exist yet",
-            ),
-            (
-                vec![config_map.clone(), role(json!({ "status": {} }))],
-                "InstanceRoleNotReady: spec.executionRole.instanceRoleRef: InstanceRole ns/client has no ARN yet",
-            ),
-            (
-                vec![
-                    config_map.clone(),
-                    role(json!({ "metadata": { "deletionTimestamp": "now" }, "status": { "arn": "arn" } })),
-                ],
-                "InstanceRoleNotReady: spec.executionRole.instanceRoleRef: InstanceRole ns/client is being deleted",
-            ),
-            (
-                vec![role(json!({ "status": { "arn": "arn" } }))],
-                "ConfigMapNotFound: spec.code.configMapRef: ConfigMap ns/code does not exist yet",
-            ),
-        ] {
-            let failure = resolve(&Objects(objects.into_iter().collect()), "ns", &spec()).await.unwrap_err();
-            assert_eq!((failure.class, failure.to_string().as_str()), (Class::Reference, expected));
-        }
-        let both = [config_map, role(json!({ "status": { "arn": "arn:aws:iam::1:role/x", "conditions": [] } }))];
-        let resolved = resolve(&Objects(both.into()), "ns", &spec()).await.unwrap();
-        assert_eq!(resolved.referenced_role.as_deref(), Some("arn:aws:iam::1:role/x"));
-    }
-
-    #[test]
-    fn config_maps_are_files_or_one_zip() {
-        let file = |name: &str, content: &str| (name.to_owned(), Sensitive(content.as_bytes().to_vec()));
-        for (config_map, expected) in [
-            (json!({}), Some(Source::ConfigMap(Files::new()))),
-            (
-                json!({ "data": { "a.js": "a" }, "binaryData": { "b.bin": "Yg==" } }),
-                Some(Source::ConfigMap([file("a.js", "a"), file("b.bin", "b")].into())),
-            ),
-            (json!({ "binaryData": { "x.zip": "Yg==" } }), Some(Source::Zip(Sensitive(b"b".to_vec())))),
-            (
-                json!({ "data": { "a.js": "a" }, "binaryData": { "x.zip": "Yg==" } }),
-                Some(Source::ConfigMap([file("a.js", "a"), file("x.zip", "b")].into())),
-            ),
-            (json!({ "binaryData": { "x.zip": "not base64" } }), None),
-        ] {
-            assert_eq!(config_map_code(&config_map), expected, "{config_map}");
-        }
-    }
-
-    #[test]
-    fn references_name_what_wakes_the_function() {
-        assert_eq!(
-            references(&spec(), "ns", "hello"),
-            [Reference::to::<ConfigMap>("ns", "code"), role::reference("ns", "client")]
-        );
-        let mut spec = spec();
-        spec.execution_role = serde_json::from_value(json!({ "create": {} })).unwrap();
-        assert_eq!(references(&spec, "ns", "hello").last(), Some(&role::reference("ns", "hello-execution")));
+    match s3.head_object(bucket, key).await.map_err(|fault| Failure::from(fault).at("spec.code.s3"))? {
+        Some(head) => Ok(Object::latest(bucket, key, head)),
+        None => Err(Failure::terminal(
+            "CodeNotFound",
+            format!("spec.code.s3: bucket {bucket} has no object {key}, or there is no such bucket"),
+        )),
     }
 }

@@ -6,9 +6,17 @@ use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::engine::{contract::CommonSpec, references::Reference};
+use crate::engine::{
+    contract::{CommonSpec, PAUSED_ANNOTATION},
+    failure::Failure,
+    kind::Subject,
+    references::{Cluster, Reference},
+};
 
-use super::{names, spec::CreateRole};
+use super::{
+    names,
+    spec::{CreateRole, LambdaFunction},
+};
 
 /// Annotation of the owned role: a digest of the spec that was applied last. What is taken out of the spec is
 /// noticed by it; what others add beside ours is theirs.
@@ -55,8 +63,15 @@ pub struct OwnedRole {
 
 impl OwnedRole {
     /// The role for the function with this name and uid. What the function says of region, policies and tags
-    /// holds for its role too.
-    pub fn new(namespace: &str, function: &str, uid: &str, common: &CommonSpec, create: &CreateRole) -> Self {
+    /// holds for its role too, and so does a pause.
+    pub fn new(
+        namespace: &str,
+        function: &str,
+        uid: &str,
+        common: &CommonSpec,
+        create: &CreateRole,
+        paused: bool,
+    ) -> Self {
         let reference = owned_reference(namespace, function);
         let fields = [
             ("region", json!(common.region)),
@@ -73,13 +88,17 @@ impl OwnedRole {
             .filter(|(_, value)| !value.is_null())
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
+        let mut annotations = Map::from_iter([(APPLIED.to_owned(), json!(digest(&spec, paused)))]);
+        if paused {
+            annotations.insert(PAUSED_ANNOTATION.to_owned(), json!("true"));
+        }
         let manifest = json!({
             "apiVersion": reference.resource.api_version,
             "kind": reference.resource.kind,
             "metadata": {
                 "namespace": namespace,
                 "name": reference.name,
-                "annotations": { APPLIED: digest(&spec) },
+                "annotations": annotations,
                 "ownerReferences": [{
                     "apiVersion": "privatelink.dev/v1alpha1",
                     "kind": "LambdaFunction",
@@ -101,8 +120,25 @@ impl OwnedRole {
     }
 }
 
-fn digest(spec: &Map<String, Value>) -> String {
-    STANDARD.encode(Sha256::digest(Value::Object(spec.clone()).to_string()))
+/// What a pause adds makes the end of the pause a change too.
+fn digest(spec: &Map<String, Value>, paused: bool) -> String {
+    let paused = if paused { "paused" } else { "" };
+    STANDARD.encode(Sha256::digest(Value::Object(spec.clone()).to_string() + paused))
+}
+
+/// Brings an owned role in line with what the function says of policies and pauses. One that is not there, or is not
+/// ours, is left alone.
+pub async fn hand_down(cluster: &dyn Cluster, subject: &Subject<LambdaFunction>, paused: bool) -> Result<(), Failure> {
+    let create = |object: &LambdaFunction| object.spec.execution_role.create.clone();
+    let Some(create) = subject.object.as_deref().and_then(create) else { return Ok(()) };
+    let Subject { namespace, name, uid, .. } = subject;
+    let wanted = OwnedRole::new(namespace, name, uid, &subject.common_spec(), &create, paused);
+    let Some(object) = cluster.get(&wanted.reference).await? else { return Ok(()) };
+    let observed = ObservedRole::new(wanted.reference.clone(), &object, name, uid);
+    if observed.owner != RoleOwner::Us || observed.terminating || wanted.is_applied(&observed) {
+        return Ok(());
+    }
+    cluster.apply(&wanted.reference, wanted.manifest).await
 }
 
 /// Whether all that is wanted is there. Lists are sets here, since server-side apply merges them as such.
@@ -178,7 +214,7 @@ mod tests {
     fn the_manifest_inherits_and_omits() {
         let common = CommonSpec { region: Some("eu-west-1".to_owned()), ..Default::default() };
         let create = CreateRole { managed_policies: Some(vec!["AWSLambdaExecute".to_owned()]), ..Default::default() };
-        let role = OwnedRole::new("ns", "hello", "uid-1", &common, &create);
+        let role = OwnedRole::new("ns", "hello", "uid-1", &common, &create, false);
         assert_eq!(
             role.manifest["spec"],
             json!({
@@ -198,13 +234,13 @@ mod tests {
         assert!(role.is_applied(&observed(&object)), "nor is what somebody else added beside ours");
         object["spec"]["managedPolicies"] = json!(["Foreign"]);
         assert!(!role.is_applied(&observed(&object)), "what somebody took away is");
-        let less = OwnedRole::new("ns", "hello", "uid-1", &common, &CreateRole::default());
+        let less = OwnedRole::new("ns", "hello", "uid-1", &common, &CreateRole::default(), false);
         assert!(!less.is_applied(&observed(&role.manifest)), "and so is what the spec does not ask for any more");
     }
 
     #[test]
     fn owners_are_told_apart() {
-        let role = OwnedRole::new("ns", "hello", "uid-1", &CommonSpec::default(), &CreateRole::default());
+        let role = OwnedRole::new("ns", "hello", "uid-1", &CommonSpec::default(), &CreateRole::default(), false);
         let owner = |name, uid| ObservedRole::new(role.reference.clone(), &role.manifest, name, uid).owner;
         assert_eq!(owner("hello", "uid-1"), RoleOwner::Us);
         assert_eq!(owner("hello", "uid-2"), RoleOwner::Predecessor);

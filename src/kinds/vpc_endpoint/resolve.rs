@@ -6,13 +6,18 @@ use crate::{
     cloud::{
         ec2::{Ec2, Filter, RouteTable, SecurityGroup, Subnet, Vpc},
         fault::Fault,
-        ownership::Tags,
+        selection::{self, Candidate, matches, matching, needs_read, plain_ids},
         selectors::{SecurityGroupTerm, Term, VpcTerm},
     },
     engine::failure::{Class, Failure},
 };
 
 use super::spec::{EndpointType, Field, VpcEndpointSpec, VpcEndpointStatus};
+
+const VPC: &str = "spec.vpc";
+const SUBNETS: &str = "spec.subnets";
+const SECURITY_GROUPS: &str = "spec.securityGroups";
+const ROUTE_TABLES: &str = "spec.routeTables";
 
 /// What the terms of a spec select. An absent list is one that the spec does not give.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -87,7 +92,7 @@ pub fn choose(
                 selection.subnets = Some(ids.into_iter().map(|id| (id, None)).collect());
             } else {
                 let current: BTreeSet<_> = status.subnets.iter().map(|subnet| subnet.id.as_str()).collect();
-                let matching = matching(terms, &selection.vpc, &candidates.subnets)?;
+                let matching = matching(SUBNETS, terms, Some(&selection.vpc), &candidates.subnets)?;
                 let (chosen, unused) = one_of_each_zone(&matching, &configured, &current);
                 selection.subnets = Some(chosen);
                 selection.unused_subnets = unused;
@@ -97,7 +102,7 @@ pub fn choose(
     if let Some(terms) = &spec.security_groups {
         selection.security_groups = Some(match plain_ids(terms) {
             Some(ids) => ids.into_iter().map(|id| (id, None)).collect(),
-            None => matching(terms, &selection.vpc, &candidates.security_groups)?
+            None => matching(SECURITY_GROUPS, terms, Some(&selection.vpc), &candidates.security_groups)?
                 .into_iter()
                 .map(|group| (group.id.clone(), Some(group.name.clone())))
                 .collect(),
@@ -106,7 +111,7 @@ pub fn choose(
     if let Some(terms) = &spec.route_tables {
         selection.route_tables = Some(match plain_ids(terms) {
             Some(ids) => ids,
-            None => matching(terms, &selection.vpc, &candidates.route_tables)?
+            None => matching(ROUTE_TABLES, terms, Some(&selection.vpc), &candidates.route_tables)?
                 .into_iter()
                 .map(|table| table.id.clone())
                 .collect(),
@@ -115,30 +120,30 @@ pub fn choose(
     Ok(selection)
 }
 
-/// Whether a list of terms can only be resolved by a read.
-pub fn needs_read<T: Term>(terms: Option<&[T]>) -> bool {
-    terms.is_some_and(|terms| plain_ids(terms).is_none())
-}
-
 async fn read(ec2: &dyn Ec2, spec: &VpcEndpointSpec, status: &VpcEndpointStatus) -> Result<Selection, Failure> {
     let mut candidates = Candidates::default();
     if spec.vpc.id.is_none() {
-        candidates.vpcs = ec2.vpcs(&spec.vpc.filters()).await.map_err(|fault| at(Vpc::FIELD, fault))?;
+        candidates.vpcs = ec2.vpcs(&spec.vpc.filters()).await.map_err(|fault| Failure::from(fault).at(VPC))?;
     }
     let vpc = choose_vpc(&spec.vpc, &candidates.vpcs)?;
     candidates.subnets =
-        read_terms(spec.subnets.as_deref(), &vpc, |filters| async move { ec2.subnets(&filters).await }).await?;
+        read_terms(SUBNETS, spec.subnets.as_deref(), &vpc, |filters| async move { ec2.subnets(&filters).await })
+            .await?;
     candidates.security_groups =
-        read_terms(spec.security_groups.as_deref(), &vpc, |filters| async move { ec2.security_groups(&filters).await })
-            .await?;
-    candidates.route_tables =
-        read_terms(spec.route_tables.as_deref(), &vpc, |filters| async move { ec2.route_tables(&filters).await })
-            .await?;
+        read_terms(SECURITY_GROUPS, spec.security_groups.as_deref(), &vpc, |filters| async move {
+            ec2.security_groups(&filters).await
+        })
+        .await?;
+    candidates.route_tables = read_terms(ROUTE_TABLES, spec.route_tables.as_deref(), &vpc, |filters| async move {
+        ec2.route_tables(&filters).await
+    })
+    .await?;
     choose(spec, status, &candidates)
 }
 
-/// One Describe call for each term; none at all for a list of plain ids.
+/// No call at all for a list of plain ids.
 async fn read_terms<T: Term, C: Candidate, F>(
+    field: &str,
     terms: Option<&[T]>,
     vpc: &str,
     describe: impl Fn(Vec<Filter>) -> F,
@@ -146,17 +151,8 @@ async fn read_terms<T: Term, C: Candidate, F>(
 where
     F: Future<Output = Result<Vec<C>, Fault>>,
 {
-    let mut found = Vec::new();
-    for term in terms.filter(|_| needs_read(terms)).unwrap_or_default() {
-        let mut filters = term.filters();
-        filters.push(Filter::new("vpc-id", vpc));
-        found.extend(describe(filters).await.map_err(|fault| at(C::FIELD, fault))?);
-    }
-    Ok(found)
-}
-
-fn at(field: &str, fault: Fault) -> Failure {
-    Failure::from(fault).at(field)
+    let terms = terms.filter(|_| needs_read(terms)).unwrap_or_default();
+    selection::read(field, terms, Some(vpc), describe).await
 }
 
 fn shrinks(selection: &Selection, status: &VpcEndpointStatus) -> bool {
@@ -178,54 +174,15 @@ fn falls_back_to_default_group(spec: &VpcEndpointSpec, status: &VpcEndpointStatu
 async fn default_security_group(ec2: &dyn Ec2, vpc: &str) -> Result<Option<String>, Failure> {
     let terms = [SecurityGroupTerm { name: Some("default".to_owned()), ..SecurityGroupTerm::default() }];
     let groups: Vec<SecurityGroup> =
-        read_terms(Some(&terms[..]), vpc, |filters| async move { ec2.security_groups(&filters).await }).await?;
+        read_terms(
+            SECURITY_GROUPS,
+            Some(&terms[..]),
+            vpc,
+            |filters| async move { ec2.security_groups(&filters).await },
+        )
+        .await?;
     Ok(groups.into_iter().next().map(|group| group.id))
 }
-
-/// Something that a term can select.
-trait Candidate {
-    /// The field with the terms.
-    const FIELD: &'static str;
-    /// What it is, in words.
-    const WHAT: &'static str;
-    /// The reason of a failure to find any.
-    const NONE_MATCHED: &'static str;
-
-    fn id(&self) -> &str;
-    fn name(&self) -> &str {
-        Default::default()
-    }
-    fn vpc(&self) -> &str;
-    fn tags(&self) -> &Tags;
-}
-
-macro_rules! candidate {
-    ($type:ty, $field:literal, $what:literal, $none:literal, $vpc:ident $(, $name:ident)?) => {
-        impl Candidate for $type {
-            const FIELD: &'static str = $field;
-            const WHAT: &'static str = $what;
-            const NONE_MATCHED: &'static str = $none;
-
-            fn id(&self) -> &str {
-                &self.id
-            }
-            $(fn name(&self) -> &str {
-                &self.$name
-            })?
-            fn vpc(&self) -> &str {
-                &self.$vpc
-            }
-            fn tags(&self) -> &Tags {
-                &self.tags
-            }
-        }
-    };
-}
-
-candidate!(Vpc, "spec.vpc", "VPC", "NoVpcMatched", id);
-candidate!(Subnet, "spec.subnets", "subnet", "NoSubnetMatched", vpc_id);
-candidate!(SecurityGroup, "spec.securityGroups", "security group", "NoSecurityGroupMatched", vpc_id, name);
-candidate!(RouteTable, "spec.routeTables", "route table", "NoRouteTableMatched", vpc_id);
 
 fn choose_vpc(term: &VpcTerm, candidates: &[Vpc]) -> Result<String, Failure> {
     if let Some(id) = &term.id {
@@ -238,46 +195,13 @@ fn choose_vpc(term: &VpcTerm, candidates: &[Vpc]) -> Result<String, Failure> {
             Vpc::NONE_MATCHED,
             format!("no VPC of this account and region matches {}", term.describe()),
         )
-        .at(Vpc::FIELD)),
+        .at(VPC)),
         ref several => Err(Failure::terminal(
             "AmbiguousVpc",
             format!("{} match {}; it must be exactly one", several.join(", "), term.describe()),
         )
-        .at(Vpc::FIELD)),
+        .at(VPC)),
     }
-}
-
-fn matches<'a, T: Term, C: Candidate>(term: &T, candidates: &'a [C]) -> impl Iterator<Item = &'a C> {
-    candidates.iter().filter(move |c| term.matches(c.id(), c.name(), c.tags()))
-}
-
-/// All that some term selects in the VPC, by id. It is a failure when nothing is, and when an id is not found.
-fn matching<'a, T: Term, C: Candidate>(terms: &[T], vpc: &str, candidates: &'a [C]) -> Result<Vec<&'a C>, Failure> {
-    let mut found = BTreeMap::new();
-    for term in terms {
-        let mut missing = term.id().is_some();
-        for candidate in matches(term, candidates).filter(|candidate| candidate.vpc() == vpc) {
-            missing = false;
-            found.insert(candidate.id(), candidate);
-        }
-        if missing {
-            return Err(none_matched::<C>(vpc, &term.describe()));
-        }
-    }
-    if found.is_empty() {
-        let terms: Vec<_> = terms.iter().map(Term::describe).collect();
-        return Err(none_matched::<C>(vpc, &terms.join(", or ")));
-    }
-    Ok(found.into_values().collect())
-}
-
-fn none_matched<C: Candidate>(vpc: &str, terms: &str) -> Failure {
-    Failure::terminal(C::NONE_MATCHED, format!("no {} of {vpc} matches {terms}", C::WHAT)).at(C::FIELD)
-}
-
-/// The ids, if there is nothing else in the list.
-fn plain_ids<T: Term>(terms: &[T]) -> Option<BTreeSet<String>> {
-    terms.iter().map(|term| term.id().map(str::to_owned)).collect()
 }
 
 /// AWS takes one subnet of a zone: the one with fixed addresses, else the current one, else the first. Returns the
@@ -304,6 +228,8 @@ fn one_of_each_zone(
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+
+    use crate::cloud::ownership::Tags;
 
     use super::{
         super::{fixtures::object, spec::SubnetStatus},

@@ -12,6 +12,7 @@ use crate::{
         World,
         ec2::{Ec2, Endpoint, Filter},
         ownership::{CLUSTER, CLUSTER_UID, ClusterIdentity, OWNER, UID},
+        selection::needs_read,
     },
     engine::failure::Failure,
 };
@@ -85,13 +86,13 @@ async fn candidates(ec2: &dyn Ec2, objects: &[&VpcEndpoint]) -> Result<Candidate
     if objects.iter().any(|object| object.spec.vpc.id.is_none()) {
         candidates.vpcs = ec2.vpcs(&[]).await?;
     }
-    if objects.iter().any(|object| resolve::needs_read(object.spec.subnets.as_deref())) {
+    if objects.iter().any(|object| needs_read(object.spec.subnets.as_deref())) {
         candidates.subnets = ec2.subnets(&[]).await?;
     }
-    if objects.iter().any(|object| resolve::needs_read(object.spec.security_groups.as_deref())) {
+    if objects.iter().any(|object| needs_read(object.spec.security_groups.as_deref())) {
         candidates.security_groups = ec2.security_groups(&[]).await?;
     }
-    if objects.iter().any(|object| resolve::needs_read(object.spec.route_tables.as_deref())) {
+    if objects.iter().any(|object| needs_read(object.spec.route_tables.as_deref())) {
         candidates.route_tables = ec2.route_tables(&[]).await?;
     }
     Ok(candidates)

@@ -1,8 +1,12 @@
 //! The operator as a process against a real kube-apiserver and LocalStack.
 
+mod aspect_event_sources;
+mod aspect_settings;
 mod bad_input;
 mod crash;
 mod drift;
+mod function_code;
+mod function_settings;
 mod lifecycle;
 mod ownership;
 mod references;

@@ -6,7 +6,7 @@ use privatelink_operator::cloud::{
     ec2::{Ec2, Endpoint, EndpointChange, Filter, NewEndpoint, Target},
     fault::Fault,
     iam::{Iam, NewRole},
-    lambda::{ConfigurationChange, Lambda, NewFunction},
+    lambda::{CodeSource, ConfigurationChange, Functions, NewFunction, Settings},
     ownership::{Tags, UID},
     sensitive::Sensitive,
 };
@@ -75,10 +75,13 @@ fn role(name: &str, service: &str) -> NewRole {
 fn function(role: &str) -> NewFunction {
     NewFunction {
         name: "f".to_owned(),
-        runtime: "nodejs22.x".to_owned(),
-        handler: "index.handler".to_owned(),
-        role: role.to_owned(),
-        zip: Sensitive(b"PK one".to_vec()),
+        settings: Settings {
+            runtime: Some("nodejs22.x".to_owned()),
+            handler: Some("index.handler".to_owned()),
+            role: Some(role.to_owned()),
+            ..Settings::default()
+        },
+        code: CodeSource::Zip(Sensitive(b"PK one".to_vec())),
         ..NewFunction::default()
     }
 }
@@ -87,8 +90,7 @@ fn change(revision_id: &str, memory: i32) -> ConfigurationChange {
     ConfigurationChange {
         name: "f".to_owned(),
         revision_id: revision_id.to_owned(),
-        memory_size: Some(memory),
-        ..ConfigurationChange::default()
+        settings: Settings { memory_size: Some(memory), ..Settings::default() },
     }
 }
 
@@ -475,11 +477,12 @@ async fn lambda_assumes_only_a_role_that_trusts_it_and_has_propagated() {
 async fn a_function_has_defaults_and_a_digest_of_its_code() {
     let (model, role) = with_lambda_role().await;
     let made = model.create_function(&function(&role)).await.unwrap();
-    assert_eq!((made.memory_size, made.timeout_seconds, made.architecture.as_str()), (128, 3, "x86_64"));
+    let Settings { memory_size, timeout_seconds, .. } = made.settings;
+    assert_eq!((memory_size, timeout_seconds, made.architecture.as_str()), (Some(128), Some(3), "x86_64"));
     assert_eq!(made.code_sha256, code_sha256(b"PK one"));
     assert_eq!(code_sha256(b""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     assert_eq!(code(model.create_function(&function(&role)).await), "ResourceConflictException");
-    let garbage = NewFunction { name: "g".into(), zip: Sensitive(b"no".to_vec()), ..function(&role) };
+    let garbage = NewFunction { name: "g".into(), code: CodeSource::Zip(Sensitive(b"no".to_vec())), ..function(&role) };
     assert_eq!(code(model.create_function(&garbage).await), "InvalidParameterValueException");
 }
 
@@ -496,7 +499,7 @@ async fn a_function_takes_one_update_at_a_time() {
     assert_eq!(code(model.update_configuration(&change("", 512)).await), "ResourceConflictException");
     sleep(seconds(10)).await;
     let after = model.function("f").await.unwrap().unwrap();
-    assert_eq!((after.memory_size, after.last_update_status.as_deref()), (256, Some("Successful")));
+    assert_eq!((after.settings.memory_size, after.last_update_status.as_deref()), (Some(256), Some("Successful")));
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>: `RevisionId`. It moves
@@ -536,7 +539,8 @@ async fn an_environment_has_four_kilobytes_and_no_reserved_key() {
     let (model, role) = with_lambda_role().await;
     for (key, value) in [("A", "x".repeat(4096)), ("AWS_REGION", "x".to_owned())] {
         let environment = Sensitive([(key.to_owned(), value)].into());
-        let new = NewFunction { environment: Some(environment), ..function(&role) };
+        let mut new = function(&role);
+        new.settings.environment = Some(environment);
         assert_eq!(code(model.create_function(&new).await), "InvalidParameterValueException", "{key}");
     }
 }

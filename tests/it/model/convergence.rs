@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::model::{
     drift::{self, Drift},
     ec2::Network,
+    lambda::drift::AspectDrift,
 };
 
 use super::harness::{Case, Given};
@@ -217,9 +218,62 @@ cases! {
         ],
         objects: &["function"],
         drifts: drift::FUNCTION,
-        unmanaged: &[Drift::AddTag],
+        unmanaged: &[Drift::AddTag, Drift::Aspect(AspectDrift::AddForeign), Drift::Aspect(AspectDrift::SetAll)],
         given: &[Given::ExecutionRole],
     };
+
+    function_in_vpc: LambdaFunction = Case {
+        spec: || json!({
+            "description": "hello",
+            "runtime": "python3.13",
+            "handler": "main.handler",
+            "ephemeralStorageSize": 1024,
+            "layers": ["arn:aws:lambda:ap-northeast-1:123456789012:layer:one:1"],
+            "envFrom": [{ "configMapRef": { "name": "given" } }],
+            "env": [{ "name": "TOKEN", "valueFrom": { "secretKeyRef": { "name": "given", "key": "TOKEN" } } }],
+            "vpc": {
+                "subnets": [{ "tags": { "Name": Network::SUBNETS[0] } }, { "id": Network::SUBNETS[1] }],
+                "securityGroups": [{ "name": "web" }],
+            },
+            "tracing": "Active",
+            "logging": { "format": "JSON" },
+            "code": { "s3": { "bucket": "code", "key": "function.zip", "versionId": "v1" } },
+            "executionRole": { "arn": "arn:aws:iam::123456789012:role/given" },
+        }),
+        updates: vec![
+            |spec| spec["code"]["s3"]["versionId"] = json!("v2"),
+            |spec| drop(spec["code"]["s3"].as_object_mut().unwrap().remove("versionId")),
+            |spec| spec["code"] = json!({ "configMapRef": { "name": "given" } }),
+            |spec| {
+                for field in ["description", "ephemeralStorageSize", "layers", "envFrom", "env", "vpc", "tracing", "logging"] {
+                    spec.as_object_mut().unwrap().remove(field);
+                }
+            },
+        ],
+        objects: &["function"],
+        drifts: &[Drift::DeleteFunction, Drift::ChangeHandler, Drift::ChangeEnvironment, Drift::ChangeCode],
+        unmanaged: &[Drift::AddTag, Drift::ChangeMemory, Drift::ChangeTimeout],
+        given: &[Given::ExecutionRole, Given::ObjectInS3, Given::Data],
+    };
+
+    function_of_image: LambdaFunction = Case {
+        spec: || json!({
+            "imageConfig": { "command": ["main.handler"] },
+            "code": { "image": "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/hello:1" },
+            "executionRole": { "arn": "arn:aws:iam::123456789012:role/given" },
+        }),
+        updates: vec![|spec| {
+            spec["code"]["image"] = json!("123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/hello:2");
+            spec["architecture"] = json!("arm64");
+            spec.as_object_mut().unwrap().remove("imageConfig");
+        }],
+        objects: &["function"],
+        drifts: &[Drift::DeleteFunction],
+        unmanaged: &[Drift::AddTag, Drift::ChangeEnvironment, Drift::ChangeMemory],
+        given: &[Given::ExecutionRole],
+    };
+
+    function_with_all_aspects: LambdaFunction = crate::model::aspect_case::case();
 }
 
 fn role_case() -> Case {

@@ -50,9 +50,8 @@ impl Run<VpcEndpoint> {
     }
 
     /// Status, reason and message of the Ready condition.
-    fn ready(&self) -> (String, String, String) {
-        let conditions = self.object().unwrap()["status"]["conditions"].clone();
-        let ready = conditions.as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap().clone();
+    fn told(&self) -> (String, String, String) {
+        let ready = self.ready();
         let text = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
         (text("status"), text("reason"), text("message"))
     }
@@ -80,7 +79,7 @@ async fn each_state_is_told_with_the_word_of_aws() {
         let mut run = Run::<VpcEndpoint>::converged(&case(plain), Lag::NONE).await;
         run.put_in_state(Some(state), Some("NoCapacity: no room"));
         assert_eq!(run.pass().await, outcome, "{}", run.story());
-        let (ready, found, message) = run.ready();
+        let (ready, found, message) = run.told();
         assert_eq!((ready.as_str(), found.as_str()), (status, reason), "{message}");
         assert!(message.contains(text) && message.contains(&run.id()), "{message}");
         assert!(state == "brandnew" || message.contains("NoCapacity: no room"), "{message}");
@@ -98,7 +97,7 @@ async fn each_state_is_told_with_the_word_of_aws() {
 async fn private_dns_comes_after_the_owner_has_accepted() {
     let mut run = Run::<VpcEndpoint>::begin(&case(of_another_account), Lag::NONE).await;
     run.settle_until(|model| model.calls().len() > 30).await;
-    let (status, reason, message) = run.ready();
+    let (status, reason, message) = run.told();
     assert_eq!((status.as_str(), reason.as_str()), ("Unknown", "PendingAcceptance"));
     let call =
         format!("aws ec2 accept-vpc-endpoint-connections --service-id vpce-svc-0b --vpc-endpoint-ids {}", run.id());
@@ -114,7 +113,7 @@ async fn a_connection_of_another_account_cannot_be_accepted_by_us() {
     let mut run = Run::<VpcEndpoint>::begin(&case(of_another_account), Lag::NONE).await;
     run.edit(|object| object["spec"]["autoAccept"] = json!(true));
     run.expect(Outcome::Refused).await;
-    assert_eq!(run.ready().1, "NotAcceptable", "{}", run.story());
+    assert_eq!(run.told().1, "NotAcceptable", "{}", run.story());
     run.put_in_state(None, None);
     run.expect(Outcome::Converged).await;
 }
@@ -163,7 +162,7 @@ async fn a_deletion_that_aws_refuses_is_told_and_tried_again() {
     for _ in 0..3 {
         assert_eq!(run.pass().await, Outcome::Failed);
     }
-    let (_, reason, message) = run.ready();
+    let (_, reason, message) = run.told();
     assert_eq!(reason, "DeletionRefused");
     assert!(message.contains(refusal.0) && message.contains(refusal.1), "{message}");
     assert_eq!(run.object().unwrap()["metadata"]["finalizers"], json!([FINALIZER]));

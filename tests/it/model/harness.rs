@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use privatelink_operator::{
     cloud::{
         World,
@@ -19,6 +20,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::support::model::{Model, REGION, drift::Drift, ec2::Network, replica::Lag};
+
+use super::function_fixture::put;
 
 /// Namespace of all test objects.
 pub const NAMESPACE: &str = "team";
@@ -52,9 +55,14 @@ pub enum Given {
     ExecutionRole,
     /// A Gateway endpoint for S3.
     S3Gateway,
+    /// An object `function.zip` in the bucket `code`, with the versions `v1` and `v2`.
+    ObjectInS3,
+    /// A `ConfigMap` and a Secret, both named `given`.
+    Data,
 }
 
-async fn give(model: &Model, given: Given) {
+/// Makes what is given.
+pub async fn give(model: &Model, given: Given) {
     match given {
         Given::ExecutionRole => {
             let trust = json!({ "Statement": [{
@@ -80,6 +88,16 @@ async fn give(model: &Model, given: Given) {
             };
             model.create_endpoint(&gateway).await.unwrap();
         }
+        Given::ObjectInS3 => {
+            for version in ["v1", "v2"] {
+                model.put_object("code", "function.zip", Some(version), format!("PK {version}").as_bytes());
+            }
+        }
+        Given::Data => {
+            let (text, encoded) = (json!({ "LEVEL": "info" }), json!({ "TOKEN": "c2VjcmV0" }));
+            put::<ConfigMap>(model, "given", json!({ "data": text }));
+            put::<Secret>(model, "given", json!({ "data": encoded }));
+        }
     }
 }
 
@@ -95,7 +113,11 @@ pub fn identity(cluster_uid: &str, take_over_from: Option<&str>) -> ClusterIdent
 
 /// The operator's engine of one kind, on the model.
 pub fn engine<K: Kind<World = World>>(model: &Model, identity: &ClusterIdentity) -> Engine<K> {
-    engine_within(model, identity, Guardrails::default())
+    engine_within(
+        model,
+        identity,
+        Guardrails { secret_namespaces: vec![NAMESPACE.to_owned()], ..Guardrails::default() },
+    )
 }
 
 /// The same within an administrator's limits.
@@ -187,7 +209,7 @@ impl<K: Kind<World = World>> Run<K> {
     }
 
     /// The Ready condition, with its reason and message.
-    pub fn ready_condition(&self) -> Value {
+    pub fn ready(&self) -> Value {
         let conditions = self.object().map(|object| object["status"]["conditions"].clone()).unwrap_or_default();
         let mut all = conditions.as_array().into_iter().flatten();
         all.find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default()

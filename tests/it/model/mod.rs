@@ -1,6 +1,10 @@
 //! The model of AWS, and the kinds run through it.
 
+mod aspect_case;
+mod aspect_conformance;
+mod aspect_fields;
 mod conformance;
+mod conformance_function;
 mod conformance_role;
 mod convergence;
 mod endpoint_adoption;
@@ -8,6 +12,15 @@ mod endpoint_calls;
 mod endpoint_diagnosis;
 mod endpoint_fields;
 mod endpoint_states;
+mod function_calls;
+mod function_code;
+mod function_environment;
+mod function_fields;
+mod function_fixture;
+mod function_peers;
+mod function_role;
+mod function_states;
+mod function_vpc;
 mod harness;
 mod role_calls;
 mod role_fields;

@@ -289,7 +289,7 @@ async fn foreign_policies_stay_or_go_as_the_field_says() {
                 let pass = run.engine.pass(super::harness::NAMESPACE, super::harness::NAME).await;
                 assert_eq!(pass.outcome, Outcome::Waiting, "{spec}");
             }
-            let message = run.ready_condition()["message"].as_str().unwrap().to_owned();
+            let message = run.ready()["message"].as_str().unwrap().to_owned();
             assert!(message.contains(READ_ONLY) && message.contains("foreignPolicies"), "{message}");
             assert!(role(&run.model.state()).attached.contains(READ_ONLY), "nothing foreign is removed");
             change_role(&mut run.model.state(), |record| record.attached.retain(|arn| arn != READ_ONLY));

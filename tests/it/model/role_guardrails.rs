@@ -37,7 +37,7 @@ async fn by_role(guardrails: &Guardrails, spec: &Value, outcome: Outcome) -> Run
     let mut run = Run::<InstanceRole>::on(Model::with_network(), guardrails.clone(), false, spec);
     run.expect(outcome).await;
     if outcome == Outcome::Refused {
-        assert_eq!(run.ready_condition()["reason"], "NotAllowed", "{}", run.ready_condition());
+        assert_eq!(run.ready()["reason"], "NotAllowed", "{}", run.ready());
         assert_eq!(roles(&run.model), [""; 0], "nothing is made of a spec that is refused");
     }
     run
@@ -228,7 +228,7 @@ async fn adoption_needs_the_spec_the_administrator_and_where_asked_for_the_tag()
         let mut run = with_foreign(guardrails, allow, tags, false, spec).await;
         let before = run.model.content();
         run.expect(outcome).await;
-        assert_eq!(run.ready_condition()["reason"], reason);
+        assert_eq!(run.ready()["reason"], reason);
         if outcome == Outcome::Refused {
             assert_eq!(run.model.content(), before, "nothing is touched");
         }
@@ -253,7 +253,7 @@ async fn what_is_adopted_must_lie_within_the_limits_and_gets_the_boundary() {
         let mut run = with_foreign(guardrails, true, Tags::new(), true, &spec).await;
         let before = run.model.content();
         run.expect(Outcome::Refused).await;
-        assert_eq!(run.ready_condition()["reason"], "NotAllowed");
+        assert_eq!(run.ready()["reason"], "NotAllowed");
         assert_eq!(run.model.content(), before, "nothing is touched");
     }
     let mut run = with_foreign(&policies, true, Tags::new(), true, &adopt(json!({ "managedPolicies": [] }))).await;

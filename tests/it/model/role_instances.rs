@@ -103,7 +103,7 @@ async fn a_thousand_instances_are_served_and_the_status_is_bounded() {
     launch(&model, 0..1001, "running");
     let mut run = fleet(model);
     run.expect(Outcome::Refused).await;
-    assert!(run.ready_condition()["message"].as_str().unwrap().contains("1001 instances are selected"));
+    assert!(run.ready()["message"].as_str().unwrap().contains("1001 instances are selected"));
     assert_eq!(associated(&run.model), 0);
 }
 
@@ -119,8 +119,8 @@ async fn instances_are_served_or_waited_for_by_their_state() {
         sleep(pass.requeue_after.unwrap()).await;
     }
     assert_eq!(status(&run)["instancesAssociated"], "2/4");
-    assert_eq!(run.ready_condition()["reason"], "WaitingForInstances");
-    let message = run.ready_condition()["message"].as_str().unwrap().to_owned();
+    assert_eq!(run.ready()["reason"], "WaitingForInstances");
+    let message = run.ready()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("i-00000002 is pending") && message.contains("i-00000003 is stopping"), "{message}");
     launch(&run.model, 2..=2, "running");
     launch(&run.model, 3..=3, "stopped");
@@ -157,7 +157,7 @@ async fn one_instances_fault_holds_up_no_other_and_is_told_with_its_id() {
     let mut run = fleet(model);
     run.expect(Outcome::Refused).await;
     assert_eq!(associated(&run.model), 4);
-    let ready = run.ready_condition();
+    let ready = run.ready();
     assert_eq!(
         (ready["reason"].as_str(), status(&run)["instancesAssociated"].as_str()),
         (Some("AccessDenied"), Some("0/5"))
@@ -186,7 +186,7 @@ async fn another_profile_is_named_and_left_and_other_instances_are_served() {
     let theirs = carry_another(&model, "i-00000001", &Tags::new()).await;
     let mut run = fleet(model);
     run.expect(Outcome::Refused).await;
-    let ready = run.ready_condition();
+    let ready = run.ready();
     assert_eq!(ready["reason"], "InstanceHasAnotherProfile");
     let message = ready["message"].as_str().unwrap();
     assert!(message.contains("i-00000001") && message.contains(&theirs), "{message}");
@@ -219,7 +219,7 @@ async fn replace_needs_the_administrator_and_never_displaces_the_profile_of_anot
             let guardrails = Guardrails { allow_profile_replace: allowed, ..Guardrails::default() };
             let mut run = Run::<InstanceRole>::on(model, guardrails, false, &spec);
             run.expect(outcome).await;
-            assert_eq!(run.ready_condition()["reason"], reason);
+            assert_eq!(run.ready()["reason"], reason);
             let carried =
                 run.model.content().into_iter().filter(|text| text.ends_with(" on i-00000000")).collect::<Vec<_>>();
             let name = if outcome == Outcome::Converged { "team-demo" } else { "other" };
@@ -276,6 +276,6 @@ async fn what_left_the_selection_is_disassociated_only_if_we_associated_it() {
         assert_eq!(run.engine.pass(NAMESPACE, NAME).await.outcome, Outcome::Waiting);
         sleep(Duration::from_secs(10)).await;
     }
-    assert_eq!(run.ready_condition()["reason"], "ProfileInUse");
-    assert!(run.ready_condition()["message"].as_str().unwrap().contains(Network::INSTANCES[0]));
+    assert_eq!(run.ready()["reason"], "ProfileInUse");
+    assert!(run.ready()["message"].as_str().unwrap().contains(Network::INSTANCES[0]));
 }

@@ -187,7 +187,7 @@ async fn a_profile_without_its_role_is_not_ready_and_gets_it() {
     let mut run = Run::<InstanceRole>::on(model, Guardrails::default(), false, &json!({ "path": "/app/" }));
     let pass = run.engine.pass(super::harness::NAMESPACE, super::harness::NAME).await;
     assert_eq!(pass.outcome, Outcome::Failed);
-    assert_ne!(run.ready_condition()["status"], "True");
+    assert_ne!(run.ready()["status"], "True");
     run.expect(Outcome::Converged).await;
     assert_eq!(run.model.state().iam.profiles.current("team-demo").unwrap().profile.roles, ["team-demo"]);
     let run = begin(&json!({ "path": "/app/" }));

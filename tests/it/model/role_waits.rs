@@ -114,7 +114,7 @@ async fn an_unknown_principal_is_waited_for_then_told_and_seldom_tried_again() {
     let began = Instant::now();
     run.expect(Outcome::Refused).await;
     assert!(began.elapsed() > Duration::from_mins(4), "{:?}", began.elapsed());
-    let ready = run.ready_condition();
+    let ready = run.ready();
     assert_eq!(ready["reason"], "InvalidPrincipal");
     let message = ready["message"].as_str().unwrap();
     assert!(message.starts_with("spec.trust.policy: ") && message.contains(principal), "{message}");
@@ -146,7 +146,7 @@ async fn the_unique_id_of_a_deleted_principal_is_drift_but_no_hot_loop() {
     }
     assert!(run.sweep_wakes().await);
     run.expect(Outcome::Refused).await;
-    assert_eq!(run.ready_condition()["reason"], "InvalidPrincipal");
+    assert_eq!(run.ready()["reason"], "InvalidPrincipal");
     run.model.create_role(&other_role("caller", Tags::new())).await.unwrap();
     run.expect(Outcome::Converged).await;
     assert!(run.model.content().iter().any(|text| text.contains("role/caller")), "the ARN is back");
@@ -175,7 +175,7 @@ async fn a_quota_is_told_with_usage_and_limit() {
         }
         let mut run = begin(model, &spec);
         run.expect(Outcome::Refused).await;
-        let message = run.ready_condition()["message"].as_str().unwrap().to_owned();
+        let message = run.ready()["message"].as_str().unwrap().to_owned();
         assert!(message.contains(expected), "{message}");
         let asked = run.model.calls().iter().filter(|call| call.operation == "GetAccountSummary").count();
         assert_eq!(asked, 1, "only when AWS refused");
@@ -199,7 +199,7 @@ async fn a_delete_conflict_is_tried_again_and_told_with_what_holds_the_role() {
     run.model.attach_policy("team-demo", READ_ONLY).await.unwrap();
     run.model.refuse_next("DetachRolePolicy", 1, "NoSuchEntity", "Policy was not found.");
     run.settle_until(|model| model.calls().iter().any(|call| call.operation == "DeleteRole")).await;
-    let message = run.ready_condition()["message"].as_str().unwrap().to_owned();
+    let message = run.ready()["message"].as_str().unwrap().to_owned();
     assert!(message.contains(&format!("the role is still held by {READ_ONLY}")), "{message}");
     run.expect(Outcome::Gone).await;
     run.assert_gone();
@@ -216,8 +216,8 @@ async fn a_foreign_profile_that_holds_the_role_is_named_and_left() {
     for _ in 0..10 {
         assert_eq!(run.engine.pass(NAMESPACE, NAME).await.outcome, Outcome::Waiting);
     }
-    assert_eq!(run.ready_condition()["reason"], "RoleInUse");
-    assert!(run.ready_condition()["message"].as_str().unwrap().contains("foreign"));
+    assert_eq!(run.ready()["reason"], "RoleInUse");
+    assert!(run.ready()["message"].as_str().unwrap().contains("foreign"));
     run.model.remove_role_from_profile("foreign", "team-demo").await.unwrap();
     run.expect(Outcome::Gone).await;
 }
@@ -236,7 +236,7 @@ async fn a_malformed_document_is_told_with_its_field_and_mended_by_an_edit() {
     ] {
         let mut run = begin(Model::with_network(), &spec);
         run.expect(Outcome::Refused).await;
-        assert!(run.ready_condition()["message"].as_str().unwrap().starts_with(field), "{}", run.ready_condition());
+        assert!(run.ready()["message"].as_str().unwrap().starts_with(field), "{}", run.ready());
         run.edit(|object| object["spec"] = json!({}));
         run.expect(Outcome::Converged).await;
     }
@@ -270,8 +270,8 @@ async fn a_name_that_is_taken_in_another_case_is_refused_with_its_owner() {
         let spec = if adopts { json!({ "adoptionPolicy": "Adopt" }) } else { json!({}) };
         let mut run = Run::<InstanceRole>::on(model, Guardrails::default(), adopts, &spec);
         run.expect(Outcome::Refused).await;
-        assert_eq!(run.ready_condition()["reason"], reason);
-        assert!(run.ready_condition()["message"].as_str().unwrap().starts_with(told), "{}", run.ready_condition());
+        assert_eq!(run.ready()["reason"], reason);
+        assert!(run.ready()["message"].as_str().unwrap().starts_with(told), "{}", run.ready());
         assert_eq!(run.model.content(), content);
     }
 }
@@ -283,8 +283,8 @@ async fn a_policy_name_that_aws_and_the_account_both_have_is_refused_with_both()
     model.state().iam.policies.insert(own.to_owned());
     let mut run = begin(model, &json!({ "managedPolicies": ["AWSLambdaExecute"] }));
     run.expect(Outcome::Refused).await;
-    assert_eq!(run.ready_condition()["reason"], "AmbiguousManagedPolicy");
-    let message = run.ready_condition()["message"].as_str().unwrap().to_owned();
+    assert_eq!(run.ready()["reason"], "AmbiguousManagedPolicy");
+    let message = run.ready()["message"].as_str().unwrap().to_owned();
     assert!(
         message.contains(&format!("{own} (the account's)")) && message.contains("policy/AWSLambdaExecute (AWS's)"),
         "{message}"

@@ -21,14 +21,17 @@ use super::harness::{NAMESPACE, engine, identity};
 const PATIENCE: Duration = Duration::from_hours(1);
 
 /// One cluster with an operator that runs both kinds.
-struct Together {
-    model: Model,
-    functions: Engine<LambdaFunction>,
+pub struct Together {
+    /// AWS and the cluster.
+    pub model: Model,
+    /// The operator of functions.
+    pub functions: Engine<LambdaFunction>,
     roles: Engine<InstanceRole>,
 }
 
 impl Together {
-    fn new(lag: Lag) -> Self {
+    /// With nothing in it but the network.
+    pub fn new(lag: Lag) -> Self {
         let model = Model::with_network();
         model.state().timing.lag = lag;
         let identity = identity("cluster-1", None);
@@ -44,7 +47,7 @@ impl Together {
 
     /// Passes over all objects until none asks for another pass and a whole round writes nothing; the garbage
     /// collector works in between.
-    async fn settle(&mut self) {
+    pub async fn settle(&mut self) {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             let mark = self.model.calls().len();
@@ -76,36 +79,40 @@ impl Together {
         objects.flatten().any(|object| object["metadata"]["deletionTimestamp"].is_string())
     }
 
-    fn create<K: Kind<World = World>>(&self, name: &str, spec: &Value) -> String {
+    /// A user creates an object.
+    pub fn create<K: Kind<World = World>>(&self, name: &str, spec: &Value) -> String {
         let object = json!({ "apiVersion": K::api_version(&()), "kind": K::kind(&()), "metadata": {}, "spec": spec });
         self.model.user_create::<K>(NAMESPACE, name, object)
     }
 
-    fn assert_ready<K: Kind<World = World>>(&self, name: &str) {
+    /// The object says that it is ready.
+    pub fn assert_ready<K: Kind<World = World>>(&self, name: &str) {
         let object = self.model.object::<K>(NAMESPACE, name).unwrap();
         assert_eq!(object["status"]["conditions"][0]["status"], "True", "{object:#}");
     }
 
-    fn kinds(&self) -> Vec<String> {
+    /// The kinds of what AWS holds.
+    pub fn kinds(&self) -> Vec<String> {
         let holdings = self.model.holdings();
         let mut kinds: Vec<_> = holdings.iter().filter_map(|held| held.split(' ').next()).map(str::to_owned).collect();
         kinds.sort();
         kinds
     }
 
-    fn assert_nothing_left(&self) {
+    /// Nothing is left, in the cluster or in AWS.
+    pub fn assert_nothing_left(&self) {
         assert_eq!(self.model.names::<LambdaFunction>(), []);
         assert_eq!(self.model.names::<InstanceRole>(), []);
         assert_eq!(self.model.content(), [""; 0]);
     }
 }
 
-/// One pass over each object of a kind; whether any asks for another soon. A refusal is looked at hourly.
+/// One pass over each object of a kind; whether any asks for another soon. What rests is looked at hourly.
 async fn round<K: Kind<World = World>>(model: &Model, engine: &Engine<K>) -> bool {
     let mut again = false;
     for (namespace, name) in model.names::<K>() {
         let pass = engine.pass(&namespace, &name).await;
-        again |= pass.requeue_after.is_some() && pass.outcome != Outcome::Refused;
+        again |= pass.requeue_after.is_some() && !matches!(pass.outcome, Outcome::Refused | Outcome::Converged);
     }
     again
 }

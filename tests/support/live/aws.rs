@@ -7,6 +7,10 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::{FunctionCode, Runtime},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
@@ -26,6 +30,8 @@ pub struct Clients {
     pub iam: aws_sdk_iam::Client,
     /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
 }
@@ -42,6 +48,9 @@ impl Clients {
             ec2: aws_sdk_ec2::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
+            ),
             sts: aws_sdk_sts::Client::new(&config),
         }
     }
@@ -65,15 +74,37 @@ impl Clients {
     /// Makes a function of this name as somebody else would, with a role whose name is returned.
     pub async fn make_function(&self, name: &str) -> String {
         let role = format!("test-{name}");
-        let create = self.iam.create_role().role_name(&role).assume_role_policy_document(LAMBDA_TRUST);
-        let arn = create.send().await.unwrap().role.unwrap().arn;
-        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        zip.start_file("index.js", zip::write::SimpleFileOptions::default()).unwrap();
-        zip.write_all(b"exports.handler = async () => 'foreign';").unwrap();
-        let code = FunctionCode::builder().zip_file(Blob::new(zip.finish().unwrap().into_inner())).build();
+        let arn = self.make_lambda_role(&role).await;
+        let code = zipped("index.js", "exports.handler = async () => 'foreign';");
+        let code = FunctionCode::builder().zip_file(Blob::new(code)).build();
         let create = self.lambda.create_function().function_name(name).role(arn).code(code);
         create.runtime(Runtime::from("nodejs22.x")).handler("index.handler").send().await.unwrap();
         role
+    }
+
+    /// Makes a queue of this name; its ARN. The SDK for SQS would be built for this one call.
+    pub async fn make_queue(&self, name: &str) -> String {
+        let address = endpoint_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let body = format!("Action=CreateQueue&Version=2012-11-05&QueueName={name}");
+        let request = format!(
+            "POST / HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/sqs/aws4_request, \
+             SignedHeaders=host, Signature=unchecked\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len(),
+        );
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("<QueueUrl>"), "{answer}");
+        let account = self.sts.get_caller_identity().send().await.unwrap().account.unwrap();
+        format!("arn:aws:sqs:{REGION}:{account}:{name}")
+    }
+
+    /// Makes a role that Lambda may assume; returns its ARN.
+    pub async fn make_lambda_role(&self, name: &str) -> String {
+        let create = self.iam.create_role().role_name(name).assume_role_policy_document(LAMBDA_TRUST);
+        create.send().await.unwrap().role.unwrap().arn
     }
 
     /// Ids of the live endpoints whose owner is in a namespace.
@@ -92,6 +123,14 @@ impl Clients {
             .filter_map(|endpoint| endpoint.vpc_endpoint_id().map(str::to_owned))
             .collect()
     }
+}
+
+/// A zip file with one file in it.
+pub fn zipped(name: &str, text: &str) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
+    zip.finish().unwrap().into_inner()
 }
 
 /// The network that is there before us.

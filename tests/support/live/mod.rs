@@ -203,6 +203,7 @@ pub async fn eventually(mut yes: impl AsyncFnMut() -> bool) -> Result<(), ()> {
 fn resource(kind: &str) -> ApiResource {
     match kind {
         "ConfigMap" => ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&()),
+        "Secret" => ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&()),
         _ => ApiResource::from_gvk(&GroupVersionKind::gvk("privatelink.dev", "v1alpha1", kind)),
     }
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use privatelink_operator::cloud::{
     ec2::Endpoint,
     iam::{InstanceProfile, Role},
-    lambda::Function,
+    lambda::{Environment, Function},
     ownership::{PREFIX, Tags, UID},
 };
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use super::{
     Model, State,
     ec2::{EndpointRecord, Network},
     iam::RoleRecord,
-    lambda::code_sha256,
+    lambda::{code_sha256, drift::AspectDrift},
     replica::Lag,
 };
 
@@ -85,6 +85,8 @@ pub enum Drift {
     ChangeEnvironment,
     /// Other code is uploaded.
     ChangeCode,
+    /// Something happens to what a function has beside code and configuration.
+    Aspect(AspectDrift),
 }
 
 /// All that can happen to an endpoint.
@@ -255,15 +257,19 @@ impl State {
 
     fn drift_function(&mut self, name: &str, drift: Drift) {
         let Some(mut record) = self.lambda.functions.current(name).cloned() else { return };
+        if let Drift::Aspect(drift) = drift {
+            return self.drift_aspects(name, drift);
+        }
         if drift == Drift::DeleteFunction {
+            self.lambda.aspects.drop_all(name);
             return self.lambda.functions.put(name, None, Lag::NONE);
         }
         let function = &mut record.function;
         match drift {
-            Drift::ChangeMemory => function.memory_size += 64,
-            Drift::ChangeTimeout => function.timeout_seconds += 1,
-            Drift::ChangeHandler => function.handler = Some("other.handler".to_owned()),
-            Drift::ChangeEnvironment => function.environment.0.clear(),
+            Drift::ChangeMemory => function.settings.memory_size = Some(3008),
+            Drift::ChangeTimeout => function.settings.timeout_seconds = Some(77),
+            Drift::ChangeHandler => function.settings.handler = Some("other.handler".to_owned()),
+            Drift::ChangeEnvironment => function.settings.environment = Some(Environment::default()),
             Drift::ChangeCode => function.code_sha256 = code_sha256(b"PK other"),
             other => retag(function.tags.get_or_insert_default(), other),
         }
@@ -350,10 +356,12 @@ impl Model {
         });
         let functions = state.lambda.functions.all().filter(|(_, f)| !f.is_going()).map(|(_, f)| {
             let function = Function { revision_id: String::new(), ..f.function.clone() };
-            format!("{function:?} {:?}", f.function.environment.0)
+            let environment = f.function.settings.environment.clone().unwrap_or_default();
+            format!("{function:?} {:?}", environment.0)
         });
         let mut content: Vec<String> =
             endpoints.chain(associations).chain(roles).chain(profiles).chain(functions).collect();
+        content.extend(state.lambda.aspects.content());
         content.sort();
         content
     }

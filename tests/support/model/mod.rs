@@ -14,6 +14,7 @@ pub mod iam;
 mod iam_records;
 pub mod lambda;
 pub mod replica;
+pub mod s3;
 pub mod services;
 
 use std::{
@@ -119,6 +120,8 @@ pub struct State {
     pub iam: iam::IamState,
     /// AWS Lambda.
     pub lambda: lambda::LambdaState,
+    /// Amazon S3.
+    pub s3: s3::S3State,
     /// The cluster.
     pub cluster: cluster::ClusterState,
     /// What goes wrong.
@@ -185,6 +188,7 @@ impl Model {
             ec2: Arc::new(self.clone()),
             iam: Arc::new(self.clone()),
             lambda: Arc::new(self.clone()),
+            s3: Arc::new(self.clone()),
         }
     }
 
@@ -244,6 +248,7 @@ impl Model {
                     Service::Ec2 => "RequestLimitExceeded",
                     Service::Lambda => "TooManyRequestsException",
                     Service::Iam | Service::Sts => "Throttling",
+                    Service::S3 => "SlowDown",
                 };
                 Fault::answered(service, operation, code, "Rate exceeded")
             }
