@@ -58,6 +58,9 @@ const OTHER_WORDS: &[&str] = &[
     "FunctionUpdate",
     "Manual",
     "Terminate",
+    // Ids of statements.
+    "FunctionURLAllowPublicAccess",
+    "FunctionURLInvokeAllowPublicAccess",
     // Kinds, and the grammar of policies.
     "ServiceNetwork",
     "Resource",
@@ -72,8 +75,6 @@ const OTHER_WORDS: &[&str] = &[
     "Service",
     "Statement",
     "Version",
-    "Condition",
-    "Sid",
 ];
 
 /// Where words are AWS's operations, metrics, schemas or the grammar of policies. Nothing there may stop a pass.
