@@ -30,6 +30,8 @@ const OTHER_WORDS: &[&str] = &[
     "Delete",
     // AWS's error codes and states.
     "IdempotentParameterMismatch",
+    "EndpointLimitExceeded",
+    "InvalidVpcEndpointService",
     "Active",
     "ActiveNonInvocable",
     "Inactive",
@@ -37,6 +39,13 @@ const OTHER_WORDS: &[&str] = &[
     "Deactivated",
     "Failed",
     "InProgress",
+    // AWS's quotas, and what their names end in.
+    "RolesQuota",
+    "InstanceProfilesQuota",
+    "AttachedPoliciesPerRoleQuota",
+    "RolePolicySizeQuota",
+    "AssumeRolePolicySizeQuota",
+    "Quota",
     "Enabled",
     "Disabled",
     // Values of settings.
@@ -51,6 +60,9 @@ const OTHER_WORDS: &[&str] = &[
     "FunctionURLAllowPublicAccess",
     "FunctionURLInvokeAllowPublicAccess",
     // Kinds, and the grammar of policies.
+    "ServiceNetwork",
+    "Resource",
+    "Gateway",
     "InstanceRole",
     "LambdaFunction",
     "Secret",

@@ -6,6 +6,7 @@ mod aspect_fields;
 mod conformance;
 mod conformance_endpoints;
 mod conformance_function;
+mod conformance_role;
 mod convergence;
 mod endpoint_adoption;
 mod endpoint_calls;
