@@ -46,10 +46,8 @@ const OTHER_WORDS: &[&str] = &[
     "RolePolicySizeQuota",
     "AssumeRolePolicySizeQuota",
     "Quota",
-    "Pending",
     "Enabled",
     "Disabled",
-    "Deleting",
     // Values of settings.
     "None",
     "PassThrough",
