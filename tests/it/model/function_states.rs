@@ -212,6 +212,7 @@ async fn a_minimal_manifest_that_adopts_leaves_all_that_it_does_not_name() {
         code: CodeSource::Zip(Sensitive(b"PK by hand".to_vec())),
         source_kms_key_arn: text("source-key"),
         tags: Tags::from([("team".to_owned(), "theirs".to_owned())]),
+        ..NewFunction::default()
     };
     model.create_function(&existing).await.unwrap();
     sleep(Duration::from_mins(2)).await;
