@@ -27,7 +27,7 @@ pub async fn apply(
                 status.id = Some(created.id);
                 Ok(())
             }
-            Err(fault) => Err(diagnose::explain(cloud, &Asked::of_new(endpoint), fault).await),
+            Err(fault) => Err(diagnose::explain(cloud, &Asked::of_new(endpoint, subject), fault).await),
         },
         Step::Tag { id, tags } => Ok(cloud.ec2.create_tags(id, tags).await?),
         Step::Untag { id, keys } => Ok(cloud.ec2.delete_tags(id, keys).await?),
@@ -50,7 +50,7 @@ pub async fn apply(
 /// Only the service's owner can accept, in the service's region. A connection that has just been accepted cannot be
 /// accepted again, so any other refusal is asked about again.
 fn not_acceptable(service_id: &str, fault: Fault) -> Failure {
-    if !fault.code.starts_with("InvalidVpcEndpointService") {
+    if !fault.is(&["InvalidVpcEndpointServiceId.NotFound", "InvalidVpcEndpointService.NotFound"]) {
         return insistent("AcceptanceRefused", "AWS does not accept the connection", fault).at("spec.autoAccept");
     }
     let message = format!(

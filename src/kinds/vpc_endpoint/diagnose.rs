@@ -18,15 +18,15 @@ use crate::{
 };
 
 use self::checks::{Check, Finding};
-use super::spec::VpcEndpoint;
+use super::spec::{EndpointType, VpcEndpoint};
 
 /// What was asked of AWS, as far as its surroundings can make it impossible.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Asked {
     /// The endpoint, if there is one already.
     pub id: Option<String>,
-    /// Such as `Interface`.
-    pub endpoint_type: String,
+    /// Type of the endpoint.
+    pub endpoint_type: Option<EndpointType>,
     /// What it leads to.
     pub target: Target,
     /// VPC id.
@@ -41,10 +41,10 @@ pub struct Asked {
 
 impl Asked {
     /// By a create.
-    pub fn of_new(new: &NewEndpoint) -> Self {
+    pub fn of_new(new: &NewEndpoint, subject: &Subject<VpcEndpoint>) -> Self {
         Self {
             id: None,
-            endpoint_type: new.endpoint_type.clone(),
+            endpoint_type: endpoint_type(subject),
             target: new.target.clone(),
             vpc: new.vpc_id.clone(),
             subnets: new.subnet_ids.clone(),
@@ -57,10 +57,9 @@ impl Asked {
     pub fn of_change(change: &EndpointChange, subject: &Subject<VpcEndpoint>) -> Self {
         let status = &subject.status;
         let kept = status.subnets.iter().map(|subnet| &subnet.id).filter(|id| !change.remove_subnets.contains(*id));
-        let endpoint_type = subject.object.as_ref().map(|object| object.spec.endpoint_type.as_str());
         Self {
             id: Some(change.id.clone()),
-            endpoint_type: endpoint_type.unwrap_or_default().to_owned(),
+            endpoint_type: endpoint_type(subject),
             target: Target::Service(status.service_name.clone().unwrap_or_default()),
             vpc: status.vpc.clone().unwrap_or_default(),
             subnets: kept.chain(&change.add_subnets).cloned().collect(),
@@ -68,6 +67,10 @@ impl Asked {
             route_tables: change.add_route_tables.clone(),
         }
     }
+}
+
+fn endpoint_type(subject: &Subject<VpcEndpoint>) -> Option<EndpointType> {
+    subject.object.as_ref().map(|object| object.spec.endpoint_type)
 }
 
 /// What a refusal points at: a field, and what to look into.
@@ -193,7 +196,7 @@ fn pointed_at(field: &str, fault: Fault) -> Failure {
 }
 
 fn unexplained(asked: &Asked, fault: Fault) -> Failure {
-    if !fault.code.ends_with("EndpointLimitExceeded") {
+    if !fault.is(&["VpcEndpointLimitExceeded"]) {
         return fault.into();
     }
     let failure = Failure::from(fault);
@@ -203,19 +206,21 @@ fn unexplained(asked: &Asked, fault: Fault) -> Failure {
         message: format!(
             "{}; the quota is {} unless AWS has raised it: ask for more, or delete endpoints that are not needed",
             failure.message,
-            quota(&asked.endpoint_type)
+            quota(asked.endpoint_type)
         ),
         ..failure
     }
 }
 
 /// <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html>
-fn quota(endpoint_type: &str) -> &'static str {
+fn quota(endpoint_type: Option<EndpointType>) -> &'static str {
     match endpoint_type {
-        "Gateway" => "20 Gateway endpoints in a region",
-        "Resource" => "200 Resource endpoints in a VPC",
-        "ServiceNetwork" => "50 ServiceNetwork endpoints in a VPC",
-        _ => "50 Interface and GatewayLoadBalancer endpoints in a VPC",
+        Some(EndpointType::Gateway) => "20 Gateway endpoints in a region",
+        Some(EndpointType::Resource) => "200 Resource endpoints in a VPC",
+        Some(EndpointType::ServiceNetwork) => "50 ServiceNetwork endpoints in a VPC",
+        Some(EndpointType::Interface | EndpointType::GatewayLoadBalancer) | None => {
+            "50 Interface and GatewayLoadBalancer endpoints in a VPC"
+        }
     }
 }
 

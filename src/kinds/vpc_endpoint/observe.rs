@@ -11,7 +11,7 @@ use crate::{
     engine::{failure::Failure, kind::Subject},
 };
 
-use super::spec::{DELETING, NetworkInterfaceStatus, VpcEndpoint, VpcEndpointStatus};
+use super::spec::{DELETING, EndpointType, NetworkInterfaceStatus, VpcEndpoint, VpcEndpointStatus};
 
 /// The endpoint as AWS holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,7 +126,7 @@ async fn prefix_list(
 ) -> Result<Option<String>, Failure> {
     match (&status.prefix_list_id, endpoint.target.service()) {
         (Some(known), _) => Ok(Some(known.clone())),
-        (None, Some(service)) if endpoint.endpoint_type == "Gateway" && is_set_up(endpoint) => {
+        (None, Some(service)) if endpoint.endpoint_type == EndpointType::Gateway.as_str() && is_set_up(endpoint) => {
             Ok(ec2.prefix_list(service).await?)
         }
         _ => Ok(None),

@@ -5,6 +5,8 @@ mod aspect_settings;
 mod bad_input;
 mod crash;
 mod drift;
+mod endpoint_peers;
+mod endpoint_types;
 mod function_code;
 mod function_settings;
 mod lifecycle;

@@ -54,8 +54,8 @@ pub fn case() -> Case {
     Case {
         spec,
         updates: vec![
-            |spec| spec["code"] = json!({ "inline": { "index.js": "exports.handler = async () => 'new';" } }),
             |spec| {
+                spec["code"] = json!({ "inline": { "index.js": "exports.handler = async () => 'new';" } });
                 spec["memorySize"] = json!(512);
                 spec["url"] = json!({ "authType": "AWS_IAM" });
                 spec["permissions"][0]["sourceArn"] = json!("arn:aws:s3:::bucket");

@@ -211,6 +211,7 @@ async fn a_minimal_manifest_that_adopts_leaves_all_that_it_does_not_name() {
         architecture: text("arm64"),
         code: CodeSource::Zip(Sensitive(b"PK by hand".to_vec())),
         source_kms_key_arn: text("source-key"),
+        code_signing_config_arn: None,
         tags: Tags::from([("team".to_owned(), "theirs".to_owned())]),
         ..NewFunction::default()
     };

@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod faults;
 pub mod filters;
 pub mod iam;
+mod iam_records;
 pub mod lambda;
 pub mod replica;
 pub mod s3;

@@ -111,15 +111,11 @@ fn not_offered(name: &str, offered: &BTreeSet<String>, region: &str) -> Option<F
 }
 
 fn wrong_type(asked: &Asked, service: &EndpointService) -> Option<Finding> {
-    (!service.types.contains(&asked.endpoint_type)).then(|| Finding {
+    let wanted = asked.endpoint_type?.as_str();
+    (!service.types.contains(wanted)).then(|| Finding {
         field: "spec.type",
         reason: "WrongEndpointType",
-        message: format!(
-            "{} takes {} endpoints, not {}",
-            service.name,
-            list(&service.types, " and "),
-            asked.endpoint_type
-        ),
+        message: format!("{} takes {} endpoints, not {wanted}", service.name, list(&service.types, " and ")),
     })
 }
 
@@ -232,12 +228,12 @@ fn list(words: &BTreeSet<String>, between: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::super::fixtures::set, *};
-    use crate::cloud::ec2::Target;
+    use crate::{cloud::ec2::Target, kinds::vpc_endpoint::spec::EndpointType};
 
     fn asked() -> Asked {
         Asked {
             id: None,
-            endpoint_type: "Interface".into(),
+            endpoint_type: Some(EndpointType::Interface),
             target: Target::Service("s3".into()),
             vpc: "vpc-1".into(),
             subnets: set(["subnet-1", "subnet-2"]),

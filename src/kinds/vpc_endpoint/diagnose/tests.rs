@@ -92,10 +92,12 @@ fn failures_tell_the_field_and_what_aws_says() {
 
 #[test]
 fn quotas_are_told_by_type() {
-    for (endpoint_type, text) in
-        [("Interface", "50 Interface"), ("Gateway", "20 Gateway"), ("Resource", "200 Resource")]
-    {
-        let asked = Asked { endpoint_type: endpoint_type.into(), ..Asked::default() };
+    for (endpoint_type, text) in [
+        (EndpointType::Interface, "50 Interface"),
+        (EndpointType::Gateway, "20 Gateway"),
+        (EndpointType::Resource, "200 Resource"),
+    ] {
+        let asked = Asked { endpoint_type: Some(endpoint_type), ..Asked::default() };
         let failure = unexplained(&asked, refused("VpcEndpointLimitExceeded", "limit"));
         assert_eq!((failure.reason.as_str(), failure.class), ("QuotaReached", Class::Terminal));
         assert!(failure.message.contains(text) && failure.message.contains("limit"), "{failure}");
@@ -130,6 +132,6 @@ fn a_change_is_asked_for_with_what_stays() {
     };
     let asked = Asked::of_change(&change, &subject(&object(serde_json::json!({})), status));
     assert_eq!(asked.subnets, set(["subnet-2", "subnet-3"]));
-    assert_eq!((asked.vpc.as_str(), asked.endpoint_type.as_str()), ("vpc-1", "Interface"));
+    assert_eq!((asked.vpc.as_str(), asked.endpoint_type), ("vpc-1", Some(EndpointType::Interface)));
     assert_eq!((asked.id.as_deref(), asked.target), (Some("vpce-1"), Target::Service("s3".into())));
 }
