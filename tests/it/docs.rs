@@ -30,8 +30,6 @@ const OTHER_WORDS: &[&str] = &[
     "Delete",
     // AWS's error codes and states.
     "IdempotentParameterMismatch",
-    "EndpointLimitExceeded",
-    "InvalidVpcEndpointService",
     "Active",
     "ActiveNonInvocable",
     "Inactive",
@@ -60,9 +58,6 @@ const OTHER_WORDS: &[&str] = &[
     "FunctionURLAllowPublicAccess",
     "FunctionURLInvokeAllowPublicAccess",
     // Kinds, and the grammar of policies.
-    "ServiceNetwork",
-    "Resource",
-    "Gateway",
     "InstanceRole",
     "LambdaFunction",
     "Secret",
