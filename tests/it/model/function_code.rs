@@ -88,7 +88,7 @@ async fn what_is_missing_is_named_and_waited_for() {
             "CodeNotFound: spec.code.s3: bucket code has no object a/function.zip, or there is no such bucket",
         ),
     ] {
-        assert_eq!(run(fields).await.ready(), ready);
+        assert_eq!(run(fields).await.told(), ready);
     }
 }
 

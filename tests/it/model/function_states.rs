@@ -213,7 +213,6 @@ async fn a_minimal_manifest_that_adopts_leaves_all_that_it_does_not_name() {
         source_kms_key_arn: text("source-key"),
         code_signing_config_arn: None,
         tags: Tags::from([("team".to_owned(), "theirs".to_owned())]),
-        ..NewFunction::default()
     };
     model.create_function(&existing).await.unwrap();
     sleep(Duration::from_mins(2)).await;
