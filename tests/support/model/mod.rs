@@ -13,6 +13,7 @@ pub mod filters;
 pub mod iam;
 mod iam_records;
 pub mod lambda;
+pub mod network;
 pub mod replica;
 pub mod s3;
 pub mod services;
