@@ -30,7 +30,6 @@ const OTHER_WORDS: &[&str] = &[
     "Delete",
     // AWS's error codes and states.
     "IdempotentParameterMismatch",
-    "InvalidVpcEndpointService",
     "Active",
     "ActiveNonInvocable",
     "Inactive",
