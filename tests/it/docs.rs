@@ -58,9 +58,6 @@ const OTHER_WORDS: &[&str] = &[
     "FunctionURLAllowPublicAccess",
     "FunctionURLInvokeAllowPublicAccess",
     // Kinds, and the grammar of policies.
-    "ServiceNetwork",
-    "Resource",
-    "Gateway",
     "InstanceRole",
     "LambdaFunction",
     "Secret",

@@ -7,6 +7,7 @@ mod crash;
 mod drift;
 mod endpoint_peers;
 mod endpoint_types;
+mod examples;
 mod function_code;
 mod function_settings;
 mod lifecycle;

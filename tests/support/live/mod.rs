@@ -2,6 +2,7 @@
 //! variables KUBECONFIG and PRIVATELINK_AWS_ENDPOINT_URL.
 
 pub mod aws;
+pub mod demo;
 pub mod operator;
 
 use std::time::Duration;
