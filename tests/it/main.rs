@@ -7,3 +7,4 @@ mod support;
 mod docs;
 mod live;
 mod model;
+mod security;

@@ -14,31 +14,31 @@ use tokio::time::sleep;
 
 use crate::support::model::{Model, ec2::Network, lambda::code_sha256, replica::Lag};
 
-const LAMBDA_SERVICE: &str = "com.amazonaws.ap-northeast-1.lambda";
-const S3_SERVICE: &str = "com.amazonaws.ap-northeast-1.s3";
+pub const LAMBDA_SERVICE: &str = "com.amazonaws.ap-northeast-1.lambda";
+pub const S3_SERVICE: &str = "com.amazonaws.ap-northeast-1.s3";
 const EXECUTE: &str = "arn:aws:iam::aws:policy/AWSLambdaExecute";
 
-fn seconds(n: u64) -> Duration {
+pub fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-fn set(items: &[&str]) -> BTreeSet<String> {
+pub fn set(items: &[&str]) -> BTreeSet<String> {
     items.iter().map(|item| (*item).to_owned()).collect()
 }
 
-fn code<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
+pub fn code<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
     answer.unwrap_err().code
 }
 
-fn text<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
+pub fn text<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
     answer.unwrap_err().message
 }
 
-fn service(name: &str) -> Target {
+pub fn service(name: &str) -> Target {
     Target::Service(name.to_owned())
 }
 
-fn interface(token: &str) -> NewEndpoint {
+pub fn interface(token: &str) -> NewEndpoint {
     NewEndpoint {
         client_token: token.to_owned(),
         endpoint_type: "Interface".to_owned(),
@@ -50,7 +50,7 @@ fn interface(token: &str) -> NewEndpoint {
     }
 }
 
-fn gateway() -> NewEndpoint {
+pub fn gateway() -> NewEndpoint {
     NewEndpoint {
         endpoint_type: "Gateway".to_owned(),
         target: service(S3_SERVICE),

@@ -1,59 +1,13 @@
 //! The traps of VPC endpoints that the model sets, one test for each, with the page that it comes from.
 
-use std::{collections::BTreeSet, time::Duration};
-
-use privatelink_operator::cloud::{
-    ec2::{Addresses, DnsOptions, Ec2, Endpoint, EndpointChange, Filter, NewEndpoint, Target, VpcDns},
-    fault::Fault,
+use privatelink_operator::cloud::ec2::{
+    Addresses, DnsOptions, Ec2, Endpoint, EndpointChange, Filter, NewEndpoint, VpcDns,
 };
 use tokio::time::sleep;
 
 use crate::support::model::{Model, ec2::Network};
 
-const LAMBDA_SERVICE: &str = "com.amazonaws.ap-northeast-1.lambda";
-const S3_SERVICE: &str = "com.amazonaws.ap-northeast-1.s3";
-
-fn seconds(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
-
-fn set(items: &[&str]) -> BTreeSet<String> {
-    items.iter().map(|item| (*item).to_owned()).collect()
-}
-
-fn code<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
-    answer.unwrap_err().code
-}
-
-fn text<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
-    answer.unwrap_err().message
-}
-
-fn service(name: &str) -> Target {
-    Target::Service(name.to_owned())
-}
-
-fn interface(token: &str) -> NewEndpoint {
-    NewEndpoint {
-        client_token: token.to_owned(),
-        endpoint_type: "Interface".to_owned(),
-        target: service(LAMBDA_SERVICE),
-        vpc_id: Network::VPC.to_owned(),
-        subnet_ids: set(&[Network::SUBNETS[0]]),
-        private_dns_enabled: Some(true),
-        ..NewEndpoint::default()
-    }
-}
-
-fn gateway() -> NewEndpoint {
-    NewEndpoint {
-        endpoint_type: "Gateway".to_owned(),
-        target: service(S3_SERVICE),
-        vpc_id: Network::VPC.to_owned(),
-        route_table_ids: set(&[Network::TABLES[0]]),
-        ..NewEndpoint::default()
-    }
-}
+use super::conformance::{LAMBDA_SERVICE, S3_SERVICE, code, gateway, interface, seconds, service, set, text};
 
 fn change(id: &str) -> EndpointChange {
     EndpointChange { id: id.to_owned(), ..EndpointChange::default() }

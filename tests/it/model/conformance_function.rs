@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use privatelink_operator::cloud::{
-    fault::Fault,
     iam::{Iam, NewRole},
     lambda::{CodeChange, CodeSource, ConfigurationChange, Functions, NewFunction, PackageType, Settings, VpcConfig},
     s3::S3,
@@ -14,11 +13,9 @@ use tokio::time::sleep;
 
 use crate::support::model::{Model, ec2::Network, lambda::code_sha256};
 
-const INVALID: &str = "InvalidParameterValueException";
+use super::conformance::code;
 
-fn code<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
-    answer.unwrap_err().code
-}
+const INVALID: &str = "InvalidParameterValueException";
 
 fn zip(text: &str) -> CodeSource {
     CodeSource::Zip(Sensitive(text.as_bytes().to_vec()))

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use privatelink_operator::cloud::{
     ec2::Ec2,
-    fault::Fault,
     iam::{Iam, NewRole},
     ownership::Tags,
 };
@@ -13,11 +12,9 @@ use tokio::time::sleep;
 
 use crate::support::model::{Model, ec2::Network};
 
-const EXECUTE: &str = "arn:aws:iam::aws:policy/AWSLambdaExecute";
+use super::conformance::code;
 
-fn code<T: std::fmt::Debug>(answer: Result<T, Fault>) -> String {
-    answer.unwrap_err().code
-}
+const EXECUTE: &str = "arn:aws:iam::aws:policy/AWSLambdaExecute";
 
 fn trust(principal: &serde_json::Value) -> String {
     let statement = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
