@@ -18,7 +18,7 @@ use crate::{
     cloud::{
         World,
         ownership::ClusterIdentity,
-        sdk::{ConnectSettings, SdkConnect, default_region},
+        sdk::{BundleError, ConnectSettings, SdkConnect, default_region},
     },
     engine::{cluster::KubernetesCluster, events::KubernetesEvents},
     kinds::{self, Runtime},
@@ -38,6 +38,9 @@ pub enum RunError {
     /// This cluster has been run with another cluster id before.
     #[error(transparent)]
     Identity(#[from] identity::IdentityError),
+    /// The certificate authorities for AWS's endpoints can't be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// No region by flag, environment or profile.
     #[error("no AWS region: give --region, or set AWS_REGION")]
     NoRegion,
@@ -61,6 +64,11 @@ impl From<kube::Error> for RunError {
 pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let stop = shutdown::token();
     let metrics = Arc::new(Metrics::new());
+    let connect = SdkConnect::new(ConnectSettings {
+        endpoint_url: settings.aws_endpoint_url,
+        ca_bundle: settings.aws_ca_bundle,
+        observer: metrics.clone(),
+    })?;
     let readiness = Arc::new(Readiness::new(kinds::NAMES));
     let server = http::serve(settings.http_address, metrics.clone(), readiness.clone(), stop.clone()).await?;
 
@@ -73,8 +81,6 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     };
     info!(cluster_id = %identity.cluster_id, cluster_uid = %identity.cluster_uid, %region, "starting");
 
-    let connect =
-        SdkConnect::new(ConnectSettings { endpoint_url: settings.aws_endpoint_url, observer: metrics.clone() });
     let identity = ClusterIdentity {
         cluster_id: identity.cluster_id,
         cluster_uid: identity.cluster_uid,

@@ -17,6 +17,7 @@ mod rest;
 mod role_whole;
 mod startup;
 mod story;
+mod trust;
 
 /// An interface endpoint in the test's network.
 pub const ENDPOINT: &str = "
