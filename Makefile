@@ -18,7 +18,8 @@ test: ## Run all tests, against a control plane and LocalStack that are started 
 	dev/environment run -- cargo test --locked
 
 .PHONY: lint
-lint: ## Check format, clippy, dependencies, and that crds/ and docs/ are what the code says
+lint: ## Check format, clippy, dependencies, scripts, and that crds/ and docs/ are what the code says
+	dev/lint
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
@@ -34,9 +35,9 @@ crds: ## Write crds/ and the field reference in docs/ from the code
 	cargo run --quiet --locked -- crds --docs docs
 
 .PHONY: image
-image: ## Build the operator's image, privatelink-operator:dev; PROFILE=dev builds it sooner (needs Docker, musl-gcc)
+image: ## Build the operator's image, privatelink-operator:dev (needs Docker, musl-gcc)
 	dev/image
 
 .PHONY: kind
-kind: ## Make a kind cluster with the operator and LocalStack in it, and test against it (needs Docker, kind, kubectl, helm)
+kind: ## Play the story with the chart on a kind cluster, and test there (needs Docker, kind, kubectl, helm); KEEP=1 leaves it
 	dev/kind
