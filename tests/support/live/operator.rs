@@ -102,7 +102,8 @@ impl Operator {
         self.get("/metrics").await.expect("the operator serves metrics").1
     }
 
-    async fn get(&self, path: &str) -> Option<(u16, String)> {
+    /// Status and body of what it answers to a GET, if it answers.
+    pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).await.ok()?;
         let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
