@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use backon::ExponentialBuilder;
 use futures::{Stream, StreamExt, future};
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -15,7 +16,7 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef, Store},
-        watcher::{self, ExponentialBackoff},
+        watcher::{self, ExponentialBackoff, watcher},
     },
 };
 use serde_json::Value;
@@ -28,7 +29,7 @@ use super::{
     conditions,
     contract::{FINALIZER, PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION},
     kind::{Kind, KindStatus},
-    observer::{News, ObjectKey, Observer, Standing, Sweep},
+    observer::{News, ObjectKey, Standing, Sweep},
     reconcile::Engine,
     references::Reference,
     requeue, status,
@@ -76,8 +77,7 @@ pub async fn run<K: Kind>(
         })
         .reflect(writer);
     let changes = changes(watch, engine.clone(), wakes.clone());
-    let sweeps =
-        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, settings, stop.clone()));
+    let sweeps = tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, settings, stop.clone()));
     Controller::for_stream(changes, reader)
         .with_config(controller::Config::default().concurrency(settings.concurrency))
         .reconcile_on(woken)
@@ -97,7 +97,8 @@ pub async fn run<K: Kind>(
 /// After a failed list or watch. Shorter than client-go's 30 s at most, so that an apiserver that comes back, or a
 /// CustomResourceDefinition that comes, is noticed within seconds.
 fn watch_backoff() -> ExponentialBackoff {
-    ExponentialBackoff::new(Duration::from_millis(500), Duration::from_secs(4), 2.0, true)
+    let (least, most) = (Duration::from_millis(500), Duration::from_secs(4));
+    ExponentialBuilder::default().with_min_delay(least).with_max_delay(most).with_jitter().without_max_times().into()
 }
 
 fn key(namespace: &str, name: &str) -> ObjectKey {

@@ -182,7 +182,9 @@ mod tests {
             async move {
                 let Some(status) = status else { return std::future::pending().await };
                 let body = match status {
-                    200 | 201 => json!({ "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {}, "eventTime": null }),
+                    200 | 201 => {
+                        json!({ "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {}, "eventTime": null })
+                    }
                     _ => json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status }),
                 };
                 let body = Body::from(body.to_string().into_bytes());
@@ -217,7 +219,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refused_or_lost_event_begins_a_series_anew() {
-        assert_eq!(published(&[403, 500, 201, 404, 201, 200], 6).await, ["POST", "POST", "POST", "PATCH", "POST", "PATCH"]);
+        assert_eq!(
+            published(&[403, 500, 201, 404, 201, 200], 6).await,
+            ["POST", "POST", "POST", "PATCH", "POST", "PATCH"]
+        );
     }
 
     #[tokio::test(start_paused = true)]

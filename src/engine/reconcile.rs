@@ -12,10 +12,9 @@ use std::{
 };
 
 use futures::FutureExt;
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     conditions::{self, Standing},

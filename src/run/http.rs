@@ -37,12 +37,20 @@ pub async fn serve(
 ) -> Result<JoinHandle<std::io::Result<()>>, RunError> {
     let listener = TcpListener::bind(address).await.map_err(|source| RunError::Http { address, source })?;
     let router = Router::new()
-        .route("/livez", get(async |State(endpoints): State<Endpoints>| told(endpoints.liveness.check())))
-        .route("/readyz", get(async |State(endpoints): State<Endpoints>| told(endpoints.readiness.check())))
-        .route("/metrics", get(async |State(endpoints): State<Endpoints>| metrics(&endpoints.metrics)))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .with_state(endpoints);
     let server = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
     Ok(tokio::spawn(server.into_future()))
+}
+
+async fn livez(State(endpoints): State<Endpoints>) -> (StatusCode, String) {
+    told(endpoints.liveness.check())
+}
+
+async fn readyz(State(endpoints): State<Endpoints>) -> (StatusCode, String) {
+    told(endpoints.readiness.check())
 }
 
 fn told(check: Result<(), String>) -> (StatusCode, String) {
@@ -52,7 +60,7 @@ fn told(check: Result<(), String>) -> (StatusCode, String) {
     }
 }
 
-fn metrics(metrics: &Metrics) -> Result<impl IntoResponse + use<>, StatusCode> {
-    let text = metrics.text().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+async fn metrics(State(endpoints): State<Endpoints>) -> Result<impl IntoResponse, StatusCode> {
+    let text = endpoints.metrics.text().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }

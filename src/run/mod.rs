@@ -68,8 +68,7 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let ControllerSettings { concurrency, resync_interval } = settings.controller;
     let metrics = Arc::new(Metrics::new(kinds::NAMES, Limits { concurrency, resync_interval }));
     let readiness = Arc::new(Readiness::new(kinds::NAMES));
-    let endpoints =
-        Endpoints { liveness: Liveness::begin(), readiness: readiness.clone(), metrics: metrics.clone() };
+    let endpoints = Endpoints { liveness: Liveness::begin(), readiness: readiness.clone(), metrics: metrics.clone() };
     let server = http::serve(settings.http_address, endpoints, stop.clone()).await?;
 
     let client = connect(kube::Config::infer().await?, &metrics)?;

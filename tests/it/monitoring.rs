@@ -98,7 +98,10 @@ fn each_alert_is_of_metrics_that_there_are_and_leads_to_what_to_do() {
         let cases: String = cases.collect();
         let fires = cases.contains(&format!("ALERTS{{alertname=\"{name}\", alertstate=\"firing\", "));
         let quiet = cases.lines().any(|line| line.contains(name) && line.contains("exp_samples: []"));
-        assert!(fires && (quiet || cases.matches("exp_samples").count() > 1), "{name} lacks a case that fires or one that does not");
+        assert!(
+            fires && (quiet || cases.matches("exp_samples").count() > 1),
+            "{name} lacks a case that fires or one that does not"
+        );
     }
 }
 

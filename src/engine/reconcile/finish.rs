@@ -117,7 +117,12 @@ impl<K: Kind> Engine<K> {
         }
     }
 
-    pub(super) async fn write_status(&self, live: &Value, subject: &mut Subject<K>, standing: &Standing) -> Result<(), Failure> {
+    pub(super) async fn write_status(
+        &self,
+        live: &Value,
+        subject: &mut Subject<K>,
+        standing: &Standing,
+    ) -> Result<(), Failure> {
         let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
         let common = subject.status.common_mut();
         common.observed_generation = Some(generation);
@@ -147,7 +152,8 @@ impl<K: Kind> Engine<K> {
         }
     }
 
-    pub(super) fn tell(&self, news: News) {
+    /// Tells the observer of the kind.
+    pub fn tell(&self, news: News) {
         self.observer.tell(&K::kind(&()), news);
     }
 

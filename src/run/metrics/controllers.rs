@@ -71,11 +71,7 @@ impl ControllerMetrics {
             "Passes that were refused: only a change of the spec or of the world helps",
             metrics.terminal_errors.clone(),
         );
-        registry.register(
-            "controller_runtime_reconcile_panics",
-            "Passes that a defect ended",
-            metrics.panics.clone(),
-        );
+        registry.register("controller_runtime_reconcile_panics", "Passes that a defect ended", metrics.panics.clone());
         registry.register("controller_runtime_reconcile_time_seconds", "Time of passes", metrics.seconds.clone());
         registry.register("controller_runtime_max_concurrent_reconciles", "Passes at the same time at most", room);
         registry.register("controller_runtime_active_workers", "Passes under way", metrics.active.clone());

@@ -41,7 +41,8 @@ async fn what_is_documented_is_there_and_nothing_else() {
     let operator = live.operator(&["--resync-interval", "1s"]).await;
     live.applied(ENDPOINT).await;
     live.ready("VpcEndpoint", "lambda").await;
-    let swept = async || operator.metrics().await.contains("privatelink_inventory_objects{controller=\"VpcEndpoint\"} 1");
+    let swept =
+        async || operator.metrics().await.contains("privatelink_inventory_objects{controller=\"VpcEndpoint\"} 1");
     eventually(swept).await.expect("a sweep sees the endpoint");
 
     let text = operator.metrics().await;
@@ -51,7 +52,11 @@ async fn what_is_documented_is_there_and_nothing_else() {
         assert_eq!(types.get(name), Some(type_), "{name} is documented, and not served as a {type_}");
         let of_metric = series.iter().find(|series| &series.metric == name);
         let served = of_metric.unwrap_or_else(|| panic!("{name} has no series")).labels.iter().map(|(label, _)| label);
-        assert!(served.clone().eq(labels), "{name}: documented are {labels:?}, served {:?}", served.collect::<Vec<_>>());
+        assert!(
+            served.clone().eq(labels),
+            "{name}: documented are {labels:?}, served {:?}",
+            served.collect::<Vec<_>>()
+        );
     }
     let undocumented: Vec<_> = types.keys().filter(|name| !documented.contains_key(*name)).collect();
     assert!(undocumented.is_empty(), "docs/operating.md has no row for {undocumented:?}");
@@ -74,8 +79,7 @@ fn of_objects(text: &str) -> BTreeSet<Series> {
 }
 
 async fn come_and_go(live: &Live, operator: &Operator, suffix: &str) -> BTreeSet<Series> {
-    let (role, endpoint, function) =
-        (format!("client{suffix}"), format!("lambda{suffix}"), format!("hello{suffix}"));
+    let (role, endpoint, function) = (format!("client{suffix}"), format!("lambda{suffix}"), format!("hello{suffix}"));
     live.applied(&ROLE.replace("name: client", &format!("name: {role}"))).await;
     live.applied(&ENDPOINT.replace("name: lambda }", &format!("name: {endpoint} }}"))).await;
     live.applied(&FUNCTION.replace("name: hello", &format!("name: {function}"))).await;
@@ -133,12 +137,17 @@ async fn drift_and_time_to_ready_are_measured() {
     live.aws.ec2.delete_vpc_endpoints().vpc_endpoint_ids(before.as_str().unwrap()).send().await.unwrap();
     live.wait("VpcEndpoint", "lambda", "a new endpoint", |object| object["status"]["id"] != before).await;
     live.ready("VpcEndpoint", "lambda").await;
-    let has = |text: &str, metric: &str| text.lines().any(|line| line == format!("{metric}{{controller=\"VpcEndpoint\"}} 1"));
+    let has =
+        |text: &str, metric: &str| text.lines().any(|line| line == format!("{metric}{{controller=\"VpcEndpoint\"}} 1"));
     let counted = async || {
         let text = operator.metrics().await;
-        ["privatelink_drift_detected_total", "privatelink_drift_repaired_total", "privatelink_time_to_ready_seconds_count"]
-            .iter()
-            .all(|metric| has(&text, metric))
+        [
+            "privatelink_drift_detected_total",
+            "privatelink_drift_repaired_total",
+            "privatelink_time_to_ready_seconds_count",
+        ]
+        .iter()
+        .all(|metric| has(&text, metric))
     };
     eventually(counted).await.expect("the drift is counted as found and repaired, and the object once as new");
     let told = async || live.events("lambda").await.iter().any(|(reason, _)| reason == "DriftRepaired");

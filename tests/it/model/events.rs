@@ -92,7 +92,8 @@ async fn a_refusal_is_a_warning_once_for_each_message() {
 #[tokio::test(start_paused = true)]
 async fn adoption_is_told() {
     let model = model().await;
-    let spec = json!({ "roleName": "given", "adoptionPolicy": "Adopt", "trust": { "services": ["lambda.amazonaws.com"] } });
+    let spec =
+        json!({ "roleName": "given", "adoptionPolicy": "Adopt", "trust": { "services": ["lambda.amazonaws.com"] } });
     let mut run = Run::<InstanceRole>::on(model, Guardrails::default(), true, &spec);
     run.expect(Outcome::Converged).await;
     let events = run.model.events();
@@ -153,13 +154,8 @@ async fn a_defect_ends_the_pass_and_not_the_controller() {
         cluster.clone(),
     );
     let objects = run.model.objects::<LambdaFunction>();
-    let engine = Engine::<LambdaFunction>::new(
-        Arc::new(world),
-        objects,
-        cluster.clone(),
-        cluster,
-        EngineSettings::default(),
-    );
+    let engine =
+        Engine::<LambdaFunction>::new(Arc::new(world), objects, cluster.clone(), cluster, EngineSettings::default());
     let pass = engine.pass(NAMESPACE, NAME).await;
     assert_eq!((pass.outcome, pass.requeue_after), (Outcome::Panicked, Some(Duration::from_mins(1))));
 }

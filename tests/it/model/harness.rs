@@ -130,13 +130,7 @@ pub fn engine_within<K: Kind<World = World>>(
     let world =
         World::new(Box::new(model.clone()), REGION.to_owned(), identity.clone(), guardrails, Arc::new(model.clone()));
     let cluster = Arc::new(model.clone());
-    Engine::new(
-        Arc::new(world),
-        model.objects::<K>(),
-        cluster.clone(),
-        cluster,
-        EngineSettings::default(),
-    )
+    Engine::new(Arc::new(world), model.objects::<K>(), cluster.clone(), cluster, EngineSettings::default())
 }
 
 /// The model, the operator and the test object.
