@@ -27,6 +27,7 @@ const OTHER_WORDS: &[&str] = &[
     "Normal",
     "Warning",
     "Reconcile",
+    "Repair",
     "Delete",
     // AWS's error codes and states.
     "IdempotentParameterMismatch",
@@ -145,7 +146,7 @@ fn every_manifest_is_valid() {
 }
 
 /// What a heading is linked to by.
-fn anchor(line: &str) -> Option<String> {
+pub fn anchor(line: &str) -> Option<String> {
     let heading = line.starts_with('#').then(|| line.trim_start_matches('#').trim().to_lowercase())?;
     Some(heading.chars().filter(|c| c.is_alphanumeric() || "- _".contains(*c)).collect::<String>().replace(' ', "-"))
 }
@@ -266,7 +267,7 @@ fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/")
 }
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 

@@ -7,4 +7,5 @@ mod support;
 mod docs;
 mod live;
 mod model;
+mod monitoring;
 mod security;

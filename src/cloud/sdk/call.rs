@@ -30,8 +30,8 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Is told of each call, once, whatever the number of attempts.
 pub trait CallObserver: Send + Sync {
-    /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, or `NoAnswer`; `seconds` includes
-    /// all attempts and the pauses between them.
+    /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, `NoCredentials`, or `NoAnswer`; `seconds`
+    /// includes all attempts and the pauses between them.
     fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64);
 }
 
@@ -81,13 +81,16 @@ impl Caller {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let started = Instant::now();
-        let result = Box::pin(call).await.map_err(|error| fault(self.service, operation, &error));
-        let code = match &result {
+        let result = Box::pin(call).await;
+        let seconds = started.elapsed().as_secs_f64();
+        let unanswered = match &result {
             Ok(_) => "OK",
-            Err(fault) if fault.code.is_empty() => "NoAnswer",
-            Err(fault) => &fault.code,
+            Err(error) if find::<CredentialsError>(error).is_some() => "NoCredentials",
+            Err(_) => "NoAnswer",
         };
-        self.observer.call(self.service, operation, code, started.elapsed().as_secs_f64());
+        let result = result.map_err(|error| fault(self.service, operation, &error));
+        let code = result.as_ref().err().map(|fault| fault.code.as_str()).filter(|code| !code.is_empty());
+        self.observer.call(self.service, operation, code.unwrap_or(unanswered), seconds);
         result
     }
 

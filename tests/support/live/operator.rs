@@ -49,6 +49,11 @@ impl Operator {
 
     /// Starts it without waiting.
     pub fn spawn(flags: &[&str]) -> Self {
+        Self::spawn_without(flags, &[])
+    }
+
+    /// Starts it without these environment variables, and without waiting.
+    pub fn spawn_without(flags: &[&str], variables: &[&str]) -> Self {
         let address = free_address();
         let log_dir = tempfile::tempdir().unwrap();
         let log = log_dir.path().join("operator.log");
@@ -57,6 +62,9 @@ impl Operator {
         command.args(["--http-address", &address.to_string(), "--consistency-window", "1s"]);
         if !flags.contains(&"--resync-interval") {
             command.args(["--resync-interval", "2s"]);
+        }
+        for variable in variables {
+            command.env_remove(variable);
         }
         let child = command
             .args(flags)
@@ -102,7 +110,8 @@ impl Operator {
         self.get("/metrics").await.expect("the operator serves metrics").1
     }
 
-    async fn get(&self, path: &str) -> Option<(u16, String)> {
+    /// Status and body of what it answers to a GET, if it answers.
+    pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).await.ok()?;
         let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
