@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{Answer, Model, State, faults::Cut, refuse};
+use crate::support::statuses;
 
 /// Group, plural, namespace and name.
 type Key = (String, String, String, String);
@@ -159,6 +160,7 @@ impl Objects for KindObjects {
                 Some(mut live) if text(&live, "/metadata/uid") == uid => {
                     live["status"] = status.clone();
                     s.store(&key, live);
+                    statuses::modelled(&self.resource, &s.cluster.objects[&key]);
                     Ok(())
                 }
                 _ => conflict("status"),
@@ -285,8 +287,13 @@ impl Model {
 
     /// Deletes an object as a user would: it stays while finalizers hold it.
     pub fn user_delete<K: kube::Resource<DynamicType = ()>>(&self, namespace: &str, name: &str) {
-        let key = key(&ApiResource::erase::<K>(&()), namespace, name);
-        self.state().mark_deleted(&key);
+        let resource = ApiResource::erase::<K>(&());
+        let key = key(&resource, namespace, name);
+        let mut state = self.state();
+        state.mark_deleted(&key);
+        if let Some(object) = state.cluster.objects.get(&key) {
+            statuses::modelled(&resource, object);
+        }
     }
 
     /// Takes an object out of the cluster as a restore into a new cluster does: no finalizer is asked.
