@@ -23,7 +23,7 @@ lint: ## Check format, clippy, dependencies, and that crds/ and docs/ are what t
 	cargo clippy --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo '==> cargo-deny is not installed: dependencies not checked'; fi
-	cargo run --quiet --locked -- crds --docs docs --check
+	cargo run --quiet --locked -- crds --docs docs --chart charts/privatelink-operator --check
 
 .PHONY: examples
 examples: ## Ask a real apiserver whether it accepts examples/
@@ -31,7 +31,7 @@ examples: ## Ask a real apiserver whether it accepts examples/
 
 .PHONY: crds
 crds: ## Write crds/ and the field reference in docs/ from the code
-	cargo run --quiet --locked -- crds --docs docs
+	cargo run --quiet --locked -- crds --docs docs --chart charts/privatelink-operator
 
 .PHONY: image
 image: ## Build the operator's image, privatelink-operator:dev; PROFILE=dev builds it sooner (needs Docker, musl-gcc)
