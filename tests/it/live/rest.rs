@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ENDPOINT, FUNCTION, ROLE};
-use crate::support::live::{Live, eventually};
+use crate::support::live::{Live, eventually, operator::Operator};
 
 #[tokio::test]
 async fn sweeps_alone_look_at_aws_and_nothing_is_written() {
@@ -47,7 +47,19 @@ async fn sweeps_alone_look_at_aws_and_nothing_is_written() {
         })
         .collect();
     assert!(own.is_empty(), "no AWS call but the sweeps': {own:?}");
+    eventually(async || requests(&operator) == operator.aws_calls().await)
+        .await
+        .expect("/metrics counts each request that reaches AWS, once");
     live.end().await;
+}
+
+/// What has reached AWS, by `service:operation`.
+fn requests(operator: &Operator) -> BTreeMap<String, u64> {
+    let mut requests = BTreeMap::new();
+    for call in operator.calls() {
+        *requests.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
+    }
+    requests
 }
 
 /// What sweeps call, whatever the number of objects.

@@ -7,7 +7,7 @@ use kube::{
 };
 
 use super::ENDPOINT;
-use crate::support::live::{CLUSTER_ID, Live, eventually, operator};
+use crate::support::live::{CLUSTER_ID, Live, aws, eventually, operator};
 
 #[tokio::test]
 async fn the_cluster_id_is_required_and_pinned() {
@@ -18,7 +18,11 @@ async fn the_cluster_id_is_required_and_pinned() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("--cluster-id"));
 
-    let output = operator::command("another").args(["--http-address", "127.0.0.1:0"]).output().await.unwrap();
+    let output = operator::command("another", &aws::endpoint_url())
+        .args(["--http-address", "127.0.0.1:0"])
+        .output()
+        .await
+        .unwrap();
     assert!(!output.status.success());
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains(&format!("start with --cluster-id {CLUSTER_ID}")), "{error}");

@@ -4,6 +4,7 @@
 pub mod aws;
 pub mod demo;
 pub mod operator;
+pub mod proxy;
 
 use std::time::Duration;
 

@@ -14,20 +14,24 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{CLUSTER_ID, eventually};
+use super::{
+    CLUSTER_ID, eventually,
+    proxy::{Call, Proxy},
+};
 
 /// A running operator. Dropping it kills it.
 pub struct Operator {
     child: Child,
     address: SocketAddr,
     log: PathBuf,
+    proxy: Proxy,
     _log_dir: tempfile::TempDir,
 }
 
 /// A command line of the operator with what every live test needs.
-pub fn command(cluster_id: &str) -> Command {
+pub fn command(cluster_id: &str, aws: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_privatelink-operator"));
-    command.args(["run", "--cluster-id", cluster_id, "--aws-endpoint-url", &super::aws::endpoint_url()]);
+    command.args(["run", "--cluster-id", cluster_id, "--aws-endpoint-url", aws]);
     command.args(["--region", super::aws::REGION, "--log-format", "json"]);
     command.kill_on_drop(true);
     command
@@ -48,7 +52,8 @@ impl Operator {
         let address = free_address();
         let log_dir = tempfile::tempdir().unwrap();
         let log = log_dir.path().join("operator.log");
-        let mut command = command(CLUSTER_ID);
+        let proxy = Proxy::start(&address.to_string());
+        let mut command = command(CLUSTER_ID, &proxy.url());
         command.args(["--http-address", &address.to_string(), "--consistency-window", "1s"]);
         if !flags.contains(&"--resync-interval") {
             command.args(["--resync-interval", "2s"]);
@@ -60,7 +65,7 @@ impl Operator {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        Self { child, address, log, _log_dir: log_dir }
+        Self { child, address, log, proxy, _log_dir: log_dir }
     }
 
     /// kill -9.
@@ -71,6 +76,11 @@ impl Operator {
     /// What it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The requests that it has sent to AWS and that have been answered.
+    pub fn calls(&self) -> Vec<Call> {
+        self.proxy.calls()
     }
 
     /// AWS calls so far, by `service:operation`.

@@ -1,0 +1,176 @@
+//! A proxy in front of LocalStack, one for each operator, that notes every request before it passes it on. Its notes are
+//! the proof of what an operator has asked AWS for and when; they also go to `calls.jsonl` in the folder that
+//! `PRIVATELINK_RECORDS` names, for the checks that are made after all tests.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::aws;
+
+/// One request that reached the proxy.
+#[derive(Clone, Debug, Serialize)]
+pub struct Call {
+    /// The operator that sent it.
+    pub operator: String,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// Such as `ec2`.
+    pub service: String,
+    /// Such as `CreateVpcEndpoint`.
+    pub operation: String,
+    /// The status of LocalStack's answer; 502 when there was none.
+    pub status: u16,
+}
+
+/// A running proxy. It ends with the test's runtime.
+pub struct Proxy {
+    address: SocketAddr,
+    notes: Arc<Notes>,
+}
+
+struct Notes {
+    operator: String,
+    calls: Mutex<Vec<Call>>,
+    client: Client<HttpConnector, Body>,
+}
+
+impl Proxy {
+    /// Listens on a free port of 127.0.0.1; `operator` names whose requests these are.
+    pub fn start(operator: &str) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let notes = Arc::new(Notes { operator: operator.to_owned(), calls: Mutex::default(), client });
+        let router = Router::new().fallback(forward).with_state(notes.clone());
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        tokio::spawn(axum::serve(listener, router).into_future());
+        Self { address, notes }
+    }
+
+    /// What the operator takes for AWS.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The requests so far that have been answered.
+    pub fn calls(&self) -> Vec<Call> {
+        self.notes.calls.lock().unwrap().clone()
+    }
+}
+
+async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response {
+    let at = Timestamp::now();
+    let (mut head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let service = service(&head.headers);
+    let operation = operation(&service, head.method.as_str(), head.uri.path(), &body);
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    head.uri = format!("{}{path}", aws::endpoint_url().trim_end_matches('/')).parse::<Uri>().unwrap();
+    head.headers.remove(header::HOST);
+    let answer = notes.client.request(Request::from_parts(head, Body::from(body))).await;
+    let answer = match answer {
+        Ok(answer) => answer.map(Body::new),
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    };
+    notes.note(Call { operator: notes.operator.clone(), at, service, operation, status: answer.status().as_u16() });
+    answer
+}
+
+impl Notes {
+    fn note(&self, call: Call) {
+        if let Some(folder) = std::env::var_os("PRIVATELINK_RECORDS") {
+            let path = PathBuf::from(folder).join("calls.jsonl");
+            let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+            // In one write, since several proxies append to the file.
+            file.write_all(format!("{}\n", serde_json::to_string(&call).unwrap()).as_bytes()).unwrap();
+        }
+        self.calls.lock().unwrap().push(call);
+    }
+}
+
+/// From the scope of the signature: `Credential=<key>/<date>/<region>/<service>/aws4_request`.
+fn service(headers: &HeaderMap) -> String {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    authorization.split('/').nth(3).unwrap_or_default().to_owned()
+}
+
+fn operation(service: &str, method: &str, path: &str, body: &Bytes) -> String {
+    let operation = match service {
+        "lambda" => lambda_operation(method, path),
+        "s3" if method == "HEAD" => Some("HeadObject"),
+        _ => std::str::from_utf8(body)
+            .ok()
+            .and_then(|body| body.split('&').find_map(|pair| pair.strip_prefix("Action="))),
+    };
+    operation.map_or_else(|| format!("{method} {path}"), str::to_owned)
+}
+
+/// By the request URIs of <https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html>, each of which begins with
+/// the date of its version.
+fn lambda_operation(method: &str, path: &str) -> Option<&'static str> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).skip(1).collect();
+    Some(match (method, parts.as_slice()) {
+        ("GET", ["functions"]) => "ListFunctions",
+        ("POST", ["functions"]) => "CreateFunction",
+        ("GET", ["functions", _]) => "GetFunction",
+        ("DELETE", ["functions", _]) => "DeleteFunction",
+        ("PUT", ["functions", _, "code"]) => "UpdateFunctionCode",
+        ("PUT", ["functions", _, "configuration"]) => "UpdateFunctionConfiguration",
+        ("GET", ["functions", _, "versions"]) => "ListVersionsByFunction",
+        ("POST", ["functions", _, "versions"]) => "PublishVersion",
+        ("GET", ["functions", _, "aliases"]) => "ListAliases",
+        ("POST", ["functions", _, "aliases"]) => "CreateAlias",
+        ("PUT", ["functions", _, "aliases", _]) => "UpdateAlias",
+        ("DELETE", ["functions", _, "aliases", _]) => "DeleteAlias",
+        ("GET", ["functions", _, "policy"]) => "GetPolicy",
+        ("POST", ["functions", _, "policy"]) => "AddPermission",
+        ("DELETE", ["functions", _, "policy", _]) => "RemovePermission",
+        ("PUT", ["functions", _, "concurrency"]) => "PutFunctionConcurrency",
+        ("DELETE", ["functions", _, "concurrency"]) => "DeleteFunctionConcurrency",
+        ("GET", ["functions", _, "provisioned-concurrency"]) => "ListProvisionedConcurrencyConfigs",
+        ("PUT", ["functions", _, "provisioned-concurrency"]) => "PutProvisionedConcurrencyConfig",
+        ("DELETE", ["functions", _, "provisioned-concurrency"]) => "DeleteProvisionedConcurrencyConfig",
+        ("GET", ["functions", _, "url"]) => "GetFunctionUrlConfig",
+        ("POST", ["functions", _, "url"]) => "CreateFunctionUrlConfig",
+        ("PUT", ["functions", _, "url"]) => "UpdateFunctionUrlConfig",
+        ("DELETE", ["functions", _, "url"]) => "DeleteFunctionUrlConfig",
+        ("GET", ["functions", _, "event-invoke-config"]) => "GetFunctionEventInvokeConfig",
+        ("PUT", ["functions", _, "event-invoke-config"]) => "PutFunctionEventInvokeConfig",
+        ("DELETE", ["functions", _, "event-invoke-config"]) => "DeleteFunctionEventInvokeConfig",
+        ("GET", ["functions", _, "code-signing-config"]) => "GetFunctionCodeSigningConfig",
+        ("PUT", ["functions", _, "code-signing-config"]) => "PutFunctionCodeSigningConfig",
+        ("DELETE", ["functions", _, "code-signing-config"]) => "DeleteFunctionCodeSigningConfig",
+        ("GET", ["functions", _, "recursion-config"]) => "GetFunctionRecursionConfig",
+        ("PUT", ["functions", _, "recursion-config"]) => "PutFunctionRecursionConfig",
+        ("GET", ["functions", _, "runtime-management-config"]) => "GetRuntimeManagementConfig",
+        ("PUT", ["functions", _, "runtime-management-config"]) => "PutRuntimeManagementConfig",
+        ("GET", ["event-source-mappings"]) => "ListEventSourceMappings",
+        ("POST", ["event-source-mappings"]) => "CreateEventSourceMapping",
+        ("PUT", ["event-source-mappings", _]) => "UpdateEventSourceMapping",
+        ("DELETE", ["event-source-mappings", _]) => "DeleteEventSourceMapping",
+        ("GET", ["tags", ..]) => "ListTags",
+        ("POST", ["tags", ..]) => "TagResource",
+        ("DELETE", ["tags", ..]) => "UntagResource",
+        _ => return None,
+    })
+}
