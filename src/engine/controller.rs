@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use backon::ExponentialBuilder;
 use futures::{Stream, StreamExt, future};
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -16,7 +15,7 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef, Store},
-        watcher::{self, ExponentialBackoff, watcher},
+        watcher::{self, watcher},
     },
 };
 use serde_json::Value;
@@ -34,11 +33,14 @@ use super::{
     references::Reference,
     requeue, status,
     wake::Wakes,
+    watch,
 };
 
 /// Settings of a controller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ControllerSettings {
+    /// Namespaces whose objects are worked on; empty: all.
+    pub namespaces: Vec<String>,
     /// Passes at the same time.
     pub concurrency: u16,
     /// Time between two sweeps.
@@ -68,8 +70,7 @@ pub async fn run<K: Kind>(
             ObjectRef::<Guarded<K>>::new(&target.name).within(&target.namespace)
         }
     });
-    let watch = watcher(Api::<Guarded<K>>::all(client), watcher::Config::default())
-        .backoff(watch_backoff())
+    let watch = watch::objects::<Guarded<K>>(&client, &settings.namespaces, reader.clone())
         .modify(|object| {
             if let Ok(object) = &mut object.0 {
                 object.managed_fields_mut().clear();
@@ -77,7 +78,8 @@ pub async fn run<K: Kind>(
         })
         .reflect(writer);
     let changes = changes(watch, engine.clone(), wakes.clone());
-    let sweeps = tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, settings, stop.clone()));
+    let sweeps =
+        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, settings.resync_interval, stop.clone()));
     Controller::for_stream(changes, reader)
         .with_config(controller::Config::default().concurrency(settings.concurrency))
         .reconcile_on(woken)
@@ -92,13 +94,6 @@ pub async fn run<K: Kind>(
         .await;
     sweeps.abort();
     info!(%kind, "controller stopped");
-}
-
-/// After a failed list or watch. Shorter than client-go's 30 s at most, so that an apiserver that comes back, or a
-/// CustomResourceDefinition that comes, is noticed within seconds.
-fn watch_backoff() -> ExponentialBackoff {
-    let (least, most) = (Duration::from_millis(500), Duration::from_secs(4));
-    ExponentialBuilder::default().with_min_delay(least).with_max_delay(most).with_jitter().without_max_times().into()
 }
 
 fn key(namespace: &str, name: &str) -> ObjectKey {
@@ -317,11 +312,11 @@ async fn sweep_forever<K: Kind>(
     store: Store<Guarded<K>>,
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
-    settings: ControllerSettings,
+    resync_interval: Duration,
     stop: CancellationToken,
 ) {
     loop {
-        let pause = requeue::period(settings.resync_interval, rand::random());
+        let pause = requeue::period(resync_interval, rand::random());
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
@@ -379,7 +374,7 @@ where
     T: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
     watcher(metadata, watcher::Config::default())
-        .backoff(watch_backoff())
+        .backoff(watch::backoff())
         .take_until(stop.cancelled_owned())
         .for_each(|event| {
             match event {

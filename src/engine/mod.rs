@@ -16,3 +16,4 @@ pub mod references;
 pub mod requeue;
 pub mod status;
 pub mod wake;
+pub mod watch;

@@ -68,7 +68,7 @@ impl From<kube::Error> for RunError {
 /// Runs the operator until SIGTERM or SIGINT.
 pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let stop = shutdown::token();
-    let ControllerSettings { concurrency, resync_interval } = settings.controller;
+    let ControllerSettings { concurrency, resync_interval, .. } = settings.controller;
     let metrics = Arc::new(Metrics::new(kinds::NAMES, Limits { concurrency, resync_interval }));
     let connect = SdkConnect::new(ConnectSettings {
         endpoint_url: settings.aws_endpoint_url,

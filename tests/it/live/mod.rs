@@ -11,6 +11,7 @@ mod examples;
 mod function_code;
 mod function_settings;
 mod health;
+mod install;
 mod lifecycle;
 mod metrics;
 mod ownership;
@@ -20,6 +21,7 @@ mod role_whole;
 mod startup;
 mod story;
 mod trust;
+mod watched;
 
 /// An interface endpoint in the test's network.
 pub const ENDPOINT: &str = "
