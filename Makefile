@@ -15,7 +15,7 @@ test: ## Run all tests, against a control plane and LocalStack that are started 
 	@echo '==> compiling the tests: about 11 minutes on 2 cores the first time'
 	cargo test --locked --no-run
 	@echo '==> starting Kubernetes and LocalStack: about 8 minutes the first time, then 10 s; and testing'
-	dev/environment run -- cargo test --locked
+	dev/environment run -- dev/test
 
 .PHONY: lint
 lint: ## Check format, clippy, dependencies, and that crds/ and docs/ are what the code says
