@@ -145,13 +145,7 @@ impl Metrics {
 
 impl CallObserver for Metrics {
     fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64) {
-        let service = match service {
-            Service::Ec2 => "ec2",
-            Service::Iam => "iam",
-            Service::Lambda => "lambda",
-            Service::S3 => "s3",
-            Service::Sts => "sts",
-        };
+        let service = service.prefix();
         self.calls.get_or_create(&CallLabels { service, operation, code: code.to_owned() }).inc();
         self.call_seconds.get_or_create(&OperationLabels { service, operation }).observe(seconds);
     }

@@ -17,7 +17,10 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
-    cloud::fault::{Fault, Service},
+    cloud::{
+        fault::{Fault, Service},
+        operation::Operation,
+    },
     engine::failure::Class,
 };
 
@@ -63,31 +66,30 @@ fn limited(config: &SdkConfig, attempts: u32, timeout: Duration) -> SdkConfig {
 /// What the SDK answers.
 pub type Answer<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
-/// Makes the calls of one service.
+/// Makes calls: only those that [`Operation`] lists.
 pub struct Caller {
-    service: Service,
     observer: Arc<dyn CallObserver>,
 }
 
 impl Caller {
     /// A caller that tells the observer of each call.
-    pub fn new(service: Service, observer: Arc<dyn CallObserver>) -> Self {
-        Self { service, observer }
+    pub fn new(observer: Arc<dyn CallObserver>) -> Self {
+        Self { observer }
     }
 
     /// Runs one call.
-    pub async fn run<T, E>(&self, operation: &'static str, call: impl Future<Output = Answer<T, E>>) -> Result<T, Fault>
+    pub async fn run<T, E>(&self, operation: Operation, call: impl Future<Output = Answer<T, E>>) -> Result<T, Fault>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let started = Instant::now();
-        let result = Box::pin(call).await.map_err(|error| fault(self.service, operation, &error));
+        let result = Box::pin(call).await.map_err(|error| fault(operation, &error));
         let code = match &result {
             Ok(_) => "OK",
             Err(fault) if fault.code.is_empty() => "NoAnswer",
             Err(fault) => &fault.code,
         };
-        self.observer.call(self.service, operation, code, started.elapsed().as_secs_f64());
+        self.observer.call(operation.service(), operation.name(), code, started.elapsed().as_secs_f64());
         result
     }
 
@@ -96,7 +98,7 @@ impl Caller {
     /// takes a token that comes twice for the regular end.
     pub async fn pages<T, A, E, F>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         mut fetch: impl FnMut(Option<String>) -> F,
         split: impl Fn(A) -> (Vec<T>, Option<String>),
     ) -> Result<Vec<T>, Fault>
@@ -119,13 +121,13 @@ impl Caller {
     }
 
     /// AWS said yes, but the answer cannot be used.
-    pub fn unusable(&self, operation: &'static str, what: &str) -> Fault {
-        Fault::unanswered(self.service, operation, &format!("unusable answer: {what}"))
+    pub fn unusable(&self, operation: Operation, what: &str) -> Fault {
+        Fault::unanswered(operation.service(), operation.name(), &format!("unusable answer: {what}"))
     }
 
     /// A failure that AWS reports inside of an answer.
-    pub fn refused(&self, operation: &'static str, code: &str, message: &str) -> Fault {
-        Fault::answered(self.service, operation, code, message)
+    pub fn refused(&self, operation: Operation, code: &str, message: &str) -> Fault {
+        Fault::answered(operation.service(), operation.name(), code, message)
     }
 }
 
@@ -149,10 +151,11 @@ pub fn unless_empty<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
     (!items.is_empty()).then_some(items)
 }
 
-fn fault<E>(service: Service, operation: &'static str, error: &SdkError<E, HttpResponse>) -> Fault
+fn fault<E>(operation: Operation, error: &SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    let (service, operation) = (operation.service(), operation.name());
     let SdkError::ServiceError(answer) = error else {
         let what = silence(error);
         tracing::debug!(?service, operation, causes = causes(error), "{what}");

@@ -6,10 +6,7 @@ use async_trait::async_trait;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, meta::region::ProvideRegion};
 use tokio::sync::OnceCell;
 
-use crate::cloud::{
-    Connect, Connection,
-    fault::{Fault, Service},
-};
+use crate::cloud::{Connect, Connection, fault::Fault, operation::Operation};
 
 use super::{
     call::{self, CallObserver, Caller},
@@ -90,8 +87,8 @@ async fn connection(
 
 /// The account and the partition of the credentials.
 async fn identity(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Result<(String, String), Fault> {
-    const OPERATION: &str = "GetCallerIdentity";
-    let caller = Caller::new(Service::Sts, observer);
+    const OPERATION: Operation = Operation::GetCallerIdentity;
+    let caller = Caller::new(observer);
     let sts = aws_sdk_sts::Client::new(&call::reads(config));
     let answer = caller.run(OPERATION, sts.get_caller_identity().send()).await?;
     account_and_partition(answer.arn.as_deref().unwrap_or_default())
@@ -109,7 +106,10 @@ fn account_and_partition(arn: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::sdk::replay::{Replay, ok, query_error};
+    use crate::cloud::{
+        fault::Service,
+        sdk::replay::{Replay, ok, query_error},
+    };
 
     #[test]
     fn arns() {

@@ -7,7 +7,8 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, config};
 
 use crate::cloud::{
-    fault::{Fault, Service},
+    fault::Fault,
+    operation::Operation,
     s3::{ObjectHead, S3},
 };
 
@@ -29,14 +30,14 @@ impl SdkS3 {
     pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
         let reads = call::reads(config);
         let reads = config::Builder::from(&reads).force_path_style(config.endpoint_url().is_some()).build();
-        Self { reads: Client::from_conf(reads), caller: Caller::new(Service::S3, observer) }
+        Self { reads: Client::from_conf(reads), caller: Caller::new(observer) }
     }
 }
 
 #[async_trait]
 impl S3 for SdkS3 {
     async fn head_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, Fault> {
-        const OPERATION: &str = "HeadObject";
+        const OPERATION: Operation = Operation::HeadObject;
         let call = self.reads.head_object().bucket(bucket).key(key);
         let answer = unless_gone(self.caller.run(OPERATION, call.send()).await, &["NotFound"])?;
         answer
