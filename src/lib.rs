@@ -14,6 +14,7 @@
 //! - [`kinds`] is the registry; a kind is one folder below it.
 //! - [`cloud`] holds the AWS ports, their SDK adapters, and what all kinds share.
 //! - [`generated`] writes what of `crds/` and `docs/` comes from the code.
+//! - [`permissions`] says what the operator's IAM policy has to allow.
 //! - [`run`] is the process around it, [`cli`] its command line.
 
 pub mod cli;
@@ -21,5 +22,6 @@ pub mod cloud;
 pub mod engine;
 pub mod generated;
 pub mod kinds;
+pub mod permissions;
 pub mod reference;
 pub mod run;
