@@ -1,6 +1,6 @@
 //! What every kind must survive, whatever the manifest.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use privatelink_operator::{
     cloud::World,
@@ -422,5 +422,51 @@ pub async fn killed_again_and_again<K: Kind<World = World>>(case: Case) {
         }
         run.expect(Outcome::Gone).await;
         run.assert_gone();
+    }
+}
+
+/// Denied without harm: what they answer is not known, and nothing that the spec says depends on it.
+const DISPENSABLE: &[&str] = &[];
+
+/// Each call in turn is one that the operator's credentials do not allow: Ready says so, with the operation's name, and
+/// all goes on once they do.
+pub async fn denied<K: Kind<World = World>>(case: Case) {
+    denied_in_turn::<K>(&case, Run::begin, |_| (), Outcome::Converged).await;
+    for update in &case.updates {
+        let edit = |run: &Run<K>| run.edit(|object| update(&mut object["spec"]));
+        denied_in_turn::<K>(&case, Run::converged, edit, Outcome::Converged).await;
+    }
+    denied_in_turn::<K>(&case, Run::converged, Run::delete, Outcome::Gone).await;
+}
+
+async fn denied_in_turn<K: Kind<World = World>>(
+    case: &Case,
+    start: impl AsyncFn(&Case, Lag) -> Run<K>,
+    act: impl Fn(&Run<K>),
+    expected: Outcome,
+) {
+    let mut run = start(case, Lag::NONE).await;
+    act(&run);
+    let mark = run.model.calls().len();
+    run.expect(expected).await;
+    let calls = run.model.calls();
+    // Calls to the cluster are in words.
+    let called: BTreeSet<_> = calls[mark..].iter().map(|call| call.operation).filter(|op| !op.contains(' ')).collect();
+    for operation in called {
+        let mut run = start(case, Lag::NONE).await;
+        act(&run);
+        run.model.deny(operation);
+        let outcome = run.settle_until(|_| false).await;
+        if DISPENSABLE.contains(&operation) {
+            assert_eq!(outcome, expected, "{operation}\n{}", run.story());
+            continue;
+        }
+        assert_eq!(outcome, Outcome::Refused, "{operation}\n{}", run.story());
+        let ready = run.ready();
+        assert_eq!((&ready["status"], &ready["reason"]), (&json!("False"), &json!("AccessDenied")), "{}", run.story());
+        let named = format!("{operation}: AccessDenied: ");
+        assert!(ready["message"].as_str().unwrap().starts_with(&named), "{operation}\n{}", run.story());
+        run.restart();
+        run.expect(expected).await;
     }
 }
