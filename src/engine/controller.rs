@@ -31,6 +31,7 @@ use super::{
     references::Reference,
     requeue, status,
     wake::Wakes,
+    watch,
 };
 
 /// What a controller tells of its work.
@@ -46,8 +47,10 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// Settings of a controller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ControllerSettings {
+    /// Namespaces whose objects are worked on; empty: all.
+    pub namespaces: Vec<String>,
     /// Passes at the same time.
     pub concurrency: u16,
     /// Time between two sweeps.
@@ -69,8 +72,7 @@ pub async fn run<K: Kind>(
     let (reader, writer) = reflector::store::<Guarded<K>>();
     let woken = UnboundedReceiverStream::new(wakes.subscribe(&kind))
         .map(|target| ObjectRef::<Guarded<K>>::new(&target.name).within(&target.namespace));
-    let watch = watcher(Api::<Guarded<K>>::all(client), watcher::Config::default())
-        .default_backoff()
+    let watch = watch::objects::<Guarded<K>>(&client, &settings.namespaces, reader.clone())
         .modify(|object| {
             if let Ok(object) = &mut object.0 {
                 object.managed_fields_mut().clear();
@@ -78,8 +80,14 @@ pub async fn run<K: Kind>(
         })
         .reflect(writer);
     let changes = changes(watch, engine.clone(), wakes.clone(), observer.clone());
-    let sweeps =
-        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, observer.clone(), settings, stop.clone()));
+    let sweeps = tokio::spawn(sweep_forever(
+        reader.clone(),
+        engine.clone(),
+        wakes,
+        observer.clone(),
+        settings.resync_interval,
+        stop.clone(),
+    ));
     Controller::for_stream(changes, reader)
         .with_config(controller::Config::default().concurrency(settings.concurrency))
         .reconcile_on(woken)
@@ -248,11 +256,11 @@ async fn sweep_forever<K: Kind>(
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
     observer: Arc<dyn Observer>,
-    settings: ControllerSettings,
+    resync_interval: Duration,
     stop: CancellationToken,
 ) {
     loop {
-        let pause = requeue::period(settings.resync_interval, rand::random());
+        let pause = requeue::period(resync_interval, rand::random());
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,

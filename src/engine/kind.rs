@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
 
-use kube::{Resource, core::NamespaceResourceScope};
+use kube::{
+    Resource,
+    core::{ApiResource, NamespaceResourceScope},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -151,6 +154,11 @@ pub trait Kind:
 
     /// The objects in the cluster that this one names; a change of any wakes this one.
     fn references(&self) -> Vec<Reference>;
+
+    /// The kinds of objects in the cluster that this one makes and deletes. They are kinds of ours too.
+    fn makes() -> Vec<ApiResource> {
+        Vec::new()
+    }
 
     /// Passes on what the spec's common part and a pause mean for objects in the cluster that this one has made.
     /// Called where no step may be taken: when an object is paused, when it is in plan mode, and before one goes that

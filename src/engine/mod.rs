@@ -15,3 +15,4 @@ pub mod references;
 pub mod requeue;
 pub mod status;
 pub mod wake;
+pub mod watch;

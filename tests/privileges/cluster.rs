@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::recorded;
 
-/// How the operator's ServiceAccount is called, after its namespace.
+/// What the name of the chart's ServiceAccount ends in, after that of the release.
 const SERVICE_ACCOUNT: &str = "privatelink-operator";
 
 /// A line of the audit log: <https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event>.
@@ -114,8 +114,7 @@ fn grants() -> Vec<Grant> {
 /// The operator's events.
 fn events() -> Vec<Event> {
     let events: Vec<Event> = recorded("audit.log");
-    let ours = format!(":{SERVICE_ACCOUNT}");
-    let events: Vec<_> = events.into_iter().filter(|event| event.user.username.ends_with(&ours)).collect();
+    let events: Vec<_> = events.into_iter().filter(|event| event.user.username.ends_with(SERVICE_ACCOUNT)).collect();
     assert!(events.len() > 1000, "{} requests are too few for a whole run", events.len());
     events
 }

@@ -10,6 +10,7 @@ mod endpoint_types;
 mod examples;
 mod function_code;
 mod function_settings;
+mod install;
 mod lifecycle;
 mod ownership;
 mod references;
@@ -17,6 +18,7 @@ mod rest;
 mod role_whole;
 mod startup;
 mod story;
+mod watched;
 
 /// An interface endpoint in the test's network.
 pub const ENDPOINT: &str = "
