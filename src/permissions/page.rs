@@ -30,16 +30,15 @@ fn markdown() -> Result<String, serde_json::Error> {
 
 /// A row for each operation, by the statement that allows it.
 fn operations() -> String {
-    let granted = Scope::ALL.iter().flat_map(|scope| {
-        Operation::ALL.iter().filter(move |&&operation| scopes(operation).first() == Some(scope)).map(operation_row)
-    });
-    let free = Operation::ALL.iter().filter(|&&operation| scopes(operation).is_empty()).map(operation_row);
-    granted.chain(free).collect()
+    let all = || Operation::ALL.iter().copied();
+    let granted = Scope::ALL.iter().flat_map(|scope| all().filter(move |of| scopes(*of).first() == Some(scope)));
+    let free = all().filter(|of| scopes(*of).is_empty());
+    granted.chain(free).map(operation_row).collect()
 }
 
-fn operation_row(operation: &Operation) -> String {
+fn operation_row(operation: Operation) -> String {
     let action = operation.action().map_or_else(|| "none needed".to_owned(), |action| format!("`{action}`"));
-    let statements: Vec<String> = scopes(*operation).iter().map(|scope| format!("`{}`", scope.sid())).collect();
+    let statements: Vec<String> = scopes(operation).iter().map(|scope| format!("`{}`", scope.sid())).collect();
     format!("| {} | {action} | {} |\n", operation.name(), statements.join(", "))
 }
 
