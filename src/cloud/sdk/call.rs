@@ -114,21 +114,21 @@ impl Caller {
             items.extend(page);
             let Some(next) = next.filter(|next| !next.is_empty()) else { return Ok(items) };
             if !seen.insert(next.clone()) {
-                return Err(self.unusable(operation, "the pages go round in a circle"));
+                return Err(unusable(operation, "the pages go round in a circle"));
             }
             token = Some(next);
         }
     }
+}
 
-    /// AWS said yes, but the answer cannot be used.
-    pub fn unusable(&self, operation: Operation, what: &str) -> Fault {
-        Fault::unanswered(operation.service(), operation.name(), &format!("unusable answer: {what}"))
-    }
+/// AWS said yes, but the answer cannot be used.
+pub fn unusable(operation: Operation, what: &str) -> Fault {
+    Fault::unanswered(operation.service(), operation.name(), &format!("unusable answer: {what}"))
+}
 
-    /// A failure that AWS reports inside of an answer.
-    pub fn refused(&self, operation: Operation, code: &str, message: &str) -> Fault {
-        Fault::answered(operation.service(), operation.name(), code, message)
-    }
+/// A failure that AWS reports inside of an answer.
+pub fn refused(operation: Operation, code: &str, message: &str) -> Fault {
+    Fault::answered(operation.service(), operation.name(), code, message)
 }
 
 /// `None` if the call failed because what it is about does not exist, which these codes say.

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::cloud::{Connect, Connection, fault::Fault, operation::Operation};
 
 use super::{
-    call::{self, CallObserver, Caller},
+    call::{self, CallObserver, Caller, unusable},
     ec2::SdkEc2,
     iam::SdkIam,
     lambda::SdkLambda,
@@ -92,7 +92,7 @@ async fn identity(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Result
     let sts = aws_sdk_sts::Client::new(&call::reads(config));
     let answer = caller.run(OPERATION, sts.get_caller_identity().send()).await?;
     account_and_partition(answer.arn.as_deref().unwrap_or_default())
-        .ok_or_else(|| caller.unusable(OPERATION, "no ARN with an account and a partition"))
+        .ok_or_else(|| unusable(OPERATION, "no ARN with an account and a partition"))
 }
 
 /// From `arn:<partition>:<service>:<region>:<account>:<resource>`.

@@ -22,7 +22,7 @@ use crate::cloud::{
 };
 
 use self::endpoints::{endpoint, endpoint_service, network_interface, wire_address_type, wire_addresses, wire_dns};
-use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone};
+use super::call::{self, CallObserver, Caller, each, refused, unless_empty, unless_gone, unusable};
 
 /// The most items that a page of the Describe calls may have. AWS refuses `MaxResults` beside ids, and some calls
 /// return everything at once without it.
@@ -52,27 +52,20 @@ impl SdkEc2 {
             caller: Caller::new(observer),
         }
     }
+}
 
-    /// What one item of `Unsuccessful[]` says, if there is one: such calls answer with success whatever came of it.
-    fn successful(
-        &self,
-        operation: Operation,
-        unsuccessful: Option<Vec<types::UnsuccessfulItem>>,
-    ) -> Result<(), Fault> {
-        let Some(item) = unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
-        let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
-        Err(self.caller.refused(operation, &code.unwrap_or_default(), &message.unwrap_or_default()))
-    }
+/// What one item of `Unsuccessful[]` says, if there is one: such calls answer with success whatever came of it.
+fn successful(operation: Operation, unsuccessful: Option<Vec<types::UnsuccessfulItem>>) -> Result<(), Fault> {
+    let Some(item) = unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
+    let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
+    Err(refused(operation, &code.unwrap_or_default(), &message.unwrap_or_default()))
+}
 
-    fn associated(
-        &self,
-        operation: Operation,
-        association: Option<types::IamInstanceProfileAssociation>,
-    ) -> Result<ProfileAssociation, Fault> {
-        association
-            .map(profile_association)
-            .ok_or_else(|| self.caller.unusable(operation, "no instance profile association in it"))
-    }
+fn associated(
+    operation: Operation,
+    association: Option<types::IamInstanceProfileAssociation>,
+) -> Result<ProfileAssociation, Fault> {
+    association.map(profile_association).ok_or_else(|| unusable(operation, "no instance profile association in it"))
 }
 
 #[async_trait]
@@ -124,7 +117,7 @@ impl Ec2 for SdkEc2 {
             .set_policy_document(new.policy.clone())
             .tag_specifications(tags);
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer.vpc_endpoint.map(endpoint).ok_or_else(|| self.caller.unusable(OPERATION, "no endpoint in it"))
+        answer.vpc_endpoint.map(endpoint).ok_or_else(|| unusable(OPERATION, "no endpoint in it"))
     }
 
     async fn modify_endpoint(&self, change: &EndpointChange) -> Result<(), Fault> {
@@ -151,7 +144,7 @@ impl Ec2 for SdkEc2 {
         const OPERATION: Operation = Operation::DeleteVpcEndpoints;
         let call = self.writes.delete_vpc_endpoints().vpc_endpoint_ids(id);
         let answer = self.caller.run(OPERATION, call.send()).await;
-        let result = answer.and_then(|answer| self.successful(OPERATION, answer.unsuccessful));
+        let result = answer.and_then(|answer| successful(OPERATION, answer.unsuccessful));
         unless_gone(result, NO_ENDPOINT).map(drop)
     }
 
@@ -159,7 +152,7 @@ impl Ec2 for SdkEc2 {
         const OPERATION: Operation = Operation::AcceptVpcEndpointConnections;
         let call = self.writes.accept_vpc_endpoint_connections().service_id(service_id).vpc_endpoint_ids(endpoint_id);
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        self.successful(OPERATION, answer.unsuccessful)
+        successful(OPERATION, answer.unsuccessful)
     }
 
     async fn endpoint_service_names(&self) -> Result<BTreeSet<String>, Fault> {
@@ -313,7 +306,7 @@ impl Ec2 for SdkEc2 {
             .instance_id(instance_id)
             .iam_instance_profile(profile(profile_arn));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        self.associated(OPERATION, answer.iam_instance_profile_association)
+        associated(OPERATION, answer.iam_instance_profile_association)
     }
 
     async fn replace_profile(&self, association_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
@@ -324,7 +317,7 @@ impl Ec2 for SdkEc2 {
             .association_id(association_id)
             .iam_instance_profile(profile(profile_arn));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        self.associated(OPERATION, answer.iam_instance_profile_association)
+        associated(OPERATION, answer.iam_instance_profile_association)
     }
 
     async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault> {

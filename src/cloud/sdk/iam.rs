@@ -20,7 +20,7 @@ use crate::cloud::{
     ownership::Tags,
 };
 
-use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone};
+use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone, unusable};
 
 /// The most items that a page of IAM's lists may have:
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicies.html>.
@@ -75,7 +75,7 @@ impl Iam for SdkIam {
             .set_permissions_boundary(new.permissions_boundary.clone())
             .set_tags(wire_tags(&new.tags));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer.role.map(role).ok_or_else(|| self.caller.unusable(OPERATION, "no role in it"))
+        answer.role.map(role).ok_or_else(|| unusable(OPERATION, "no role in it"))
     }
 
     async fn delete_role(&self, name: &str) -> Result<(), Fault> {
@@ -185,10 +185,7 @@ impl Iam for SdkIam {
         let call =
             self.writes.create_instance_profile().instance_profile_name(name).path(path).set_tags(wire_tags(tags));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer
-            .instance_profile
-            .map(instance_profile)
-            .ok_or_else(|| self.caller.unusable(OPERATION, "no instance profile in it"))
+        answer.instance_profile.map(instance_profile).ok_or_else(|| unusable(OPERATION, "no instance profile in it"))
     }
 
     async fn delete_instance_profile(&self, name: &str) -> Result<(), Fault> {

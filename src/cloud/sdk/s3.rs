@@ -12,7 +12,7 @@ use crate::cloud::{
     s3::{ObjectHead, S3},
 };
 
-use super::call::{self, CallObserver, Caller, unless_gone};
+use super::call::{self, CallObserver, Caller, unless_gone, unusable};
 
 /// The version of objects that were written while a bucket's versioning was suspended or off. It does not change
 /// with the content: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VersioningWorkflows.html>.
@@ -45,7 +45,7 @@ impl S3 for SdkS3 {
                 let version = head.version_id.filter(|version| version != NULL_VERSION);
                 let etag = head.e_tag.unwrap_or_default();
                 if version.is_none() && etag.is_empty() {
-                    return Err(self.caller.unusable(OPERATION, "neither a version nor an ETag in it"));
+                    return Err(unusable(OPERATION, "neither a version nor an ETag in it"));
                 }
                 Ok(ObjectHead { version, etag })
             })

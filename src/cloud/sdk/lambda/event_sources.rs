@@ -17,7 +17,7 @@ use crate::cloud::{
 };
 
 use super::{
-    super::call::{each, unless_gone},
+    super::call::{each, unless_gone, unusable},
     GONE, SdkLambda,
 };
 
@@ -77,7 +77,7 @@ impl EventSources for SdkLambda {
             .set_tags(Some(new.tags.clone().into_iter().collect()));
         let call = with_settings!(call, &new.settings);
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer.uuid.ok_or_else(|| self.caller.unusable(OPERATION, "no UUID in it"))
+        answer.uuid.ok_or_else(|| unusable(OPERATION, "no UUID in it"))
     }
 
     async fn update_mapping(&self, change: &MappingChange) -> Result<(), Fault> {

@@ -19,7 +19,7 @@ use crate::cloud::{
 };
 
 use super::{
-    super::call::{each, unless_empty, unless_gone},
+    super::call::{each, refused, unless_empty, unless_gone, unusable},
     GONE, SdkLambda,
 };
 
@@ -58,10 +58,10 @@ impl Functions for SdkLambda {
         let Some(answer) = unless_gone(self.caller.run(OPERATION, call.send()).await, GONE)? else { return Ok(None) };
         // Tags that may not be read are not the same as none: whose function it is would be guessed.
         if let Some(error) = answer.tags_error {
-            return Err(self.caller.refused(OPERATION, &error.error_code, &error.message));
+            return Err(refused(OPERATION, &error.error_code, &error.message));
         }
         let Some(configuration) = answer.configuration else {
-            return Err(self.caller.unusable(OPERATION, "no configuration in it"));
+            return Err(unusable(OPERATION, "no configuration in it"));
         };
         let tags = answer.tags.unwrap_or_default().into_iter().collect();
         let code = answer.code.unwrap_or_else(|| FunctionCodeLocation::builder().build());

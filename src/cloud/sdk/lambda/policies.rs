@@ -13,7 +13,10 @@ use crate::cloud::{
     operation::Operation,
 };
 
-use super::{super::call::unless_gone, GONE, SdkLambda};
+use super::{
+    super::call::{unless_gone, unusable},
+    GONE, SdkLambda,
+};
 
 #[async_trait]
 impl Policies for SdkLambda {
@@ -25,7 +28,7 @@ impl Policies for SdkLambda {
         let statements = match document.map(|mut document| document["Statement"].take()) {
             Some(Value::Array(statements)) => statements,
             Some(statement @ Value::Object(_)) => vec![statement],
-            _ => return Err(self.caller.unusable(OPERATION, "no policy in it")),
+            _ => return Err(unusable(OPERATION, "no policy in it")),
         };
         Ok(Some(Policy { statements, revision_id: answer.revision_id.unwrap_or_default() }))
     }

@@ -13,7 +13,7 @@ use crate::cloud::{
 };
 
 use super::{
-    super::call::{each, unless_gone},
+    super::call::{each, unless_gone, unusable},
     GONE, SdkLambda,
     function::wire::observed,
 };
@@ -46,7 +46,7 @@ impl Versions for SdkLambda {
         published.sort_by_key(|version| version.number);
         match latest {
             Some(latest) => Ok(VersionList { latest, published }),
-            None => Err(self.caller.unusable(OPERATION, "no $LATEST in it")),
+            None => Err(unusable(OPERATION, "no $LATEST in it")),
         }
     }
 
@@ -67,7 +67,7 @@ impl Versions for SdkLambda {
             .set_description(publication.description.clone());
         let answer = self.caller.run(OPERATION, call.send()).await?;
         let number = answer.version.and_then(|version| version.parse().ok());
-        number.ok_or_else(|| self.caller.unusable(OPERATION, "no version in it"))
+        number.ok_or_else(|| unusable(OPERATION, "no version in it"))
     }
 
     async fn delete_version(&self, function: &str, number: u64) -> Result<(), Fault> {
