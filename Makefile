@@ -14,6 +14,7 @@ demo: ## Play the story of examples/private-lambda on a real control plane; KEEP
 test: chart ## Run all tests, the chart's first, against a control plane and LocalStack that are started for it
 	@echo '==> compiling the tests: about 11 minutes on 2 cores the first time'
 	cargo test --locked --no-run
+	cargo test --locked --no-run --test privileges
 	@echo '==> starting Kubernetes and LocalStack: about 8 minutes the first time, then 10 s; and testing'
 	dev/environment run -- dev/test
 

@@ -58,13 +58,7 @@ impl AwsMetrics {
 
     pub fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64) {
         let throttled = classify(service, code, "") == Class::Throttled;
-        let service = match service {
-            Service::Ec2 => "ec2",
-            Service::Iam => "iam",
-            Service::Lambda => "lambda",
-            Service::S3 => "s3",
-            Service::Sts => "sts",
-        };
+        let service = service.prefix();
         let labels = Operation { service, operation };
         self.calls.get_or_create(&Call { service, operation, code: code.to_owned() }).inc();
         self.seconds.get_or_create(&labels).observe(seconds);
