@@ -13,7 +13,6 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, CustomResourceExt};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     cloud::World,
@@ -23,6 +22,7 @@ use crate::{
         kind::Kind,
         objects::Events,
         reconcile::{Engine, EngineSettings},
+        tenure::Tenure,
         wake::Wakes,
     },
 };
@@ -39,7 +39,7 @@ macro_rules! kinds {
             vec![$(with_status_default($kind::crd())),+]
         }
 
-        /// Runs the controllers of all kinds until the runtime is told to stop.
+        /// Runs the controllers of all kinds for one tenure. A panic in one is passed on.
         pub async fn run_all(runtime: &Runtime) {
             let wakes = Arc::new(Wakes::default());
             let mut tasks = JoinSet::new();
@@ -47,7 +47,7 @@ macro_rules! kinds {
             for watch in runtime.watches(&wakes) {
                 tasks.spawn(watch);
             }
-            while tasks.join_next().await.is_some() {}
+            tasks.join_all().await;
         }
     };
 }
@@ -68,26 +68,33 @@ pub struct Runtime {
     pub engine: EngineSettings,
     /// Settings of the controllers.
     pub controller: ControllerSettings,
-    /// Ends everything.
-    pub stop: CancellationToken,
+    /// When they may work.
+    pub tenure: Tenure,
 }
 
 impl Runtime {
     fn controller<K: Kind<World = World>>(&self, wakes: Arc<Wakes>) -> impl Future<Output = ()> + Send + use<K> {
         let objects = Arc::new(KubernetesObjects::new::<K>(self.client.clone()));
-        let engine = Arc::new(Engine::<K>::new(self.world.clone(), objects, self.events.clone(), self.engine));
-        controller::run(self.client.clone(), engine, wakes, self.observer.clone(), self.controller, self.stop.clone())
+        let engine = Arc::new(Engine::<K>::new(
+            self.world.clone(),
+            objects,
+            self.events.clone(),
+            self.engine,
+            self.tenure.clone(),
+        ));
+        controller::run(self.client.clone(), engine, wakes, self.observer.clone(), self.controller, self.tenure.clone())
     }
 }
 
 impl Runtime {
     /// Watches of what is not ours and objects refer to: all `ConfigMaps`, and Secrets where the administrator allows it.
     fn watches(&self, wakes: &Arc<Wakes>) -> Vec<BoxFuture<'static, ()>> {
-        let (client, stop) = (|| self.client.clone(), || self.stop.clone());
-        let config_maps = controller::watch_referenced::<ConfigMap>(Api::all(client()), wakes.clone(), stop()).boxed();
+        let (client, tenure) = (|| self.client.clone(), || self.tenure.clone());
+        let config_maps =
+            controller::watch_referenced::<ConfigMap>(Api::all(client()), wakes.clone(), tenure()).boxed();
         let secrets = self.world.guardrails.secret_namespaces.iter().map(|namespace| {
             let secrets = Api::namespaced(client(), namespace);
-            controller::watch_referenced::<Secret>(secrets, wakes.clone(), stop()).boxed()
+            controller::watch_referenced::<Secret>(secrets, wakes.clone(), tenure()).boxed()
         });
         std::iter::once(config_maps).chain(secrets).collect()
     }

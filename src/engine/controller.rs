@@ -3,11 +3,13 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures::{Stream, StreamExt, future};
+use backon::ExponentialBuilder;
+use futures::{Stream, StreamExt, future, stream};
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::{DeserializeGuard, PartialObjectMeta},
@@ -15,13 +17,13 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef, Store},
-        watcher,
+        utils::ResetTimerBackoff,
+        watcher::{self, ExponentialBackoff},
     },
 };
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -30,6 +32,7 @@ use super::{
     reconcile::{Engine, Outcome},
     references::Reference,
     requeue, status,
+    tenure::Tenure,
     wake::Wakes,
 };
 
@@ -55,40 +58,94 @@ pub struct ControllerSettings {
 }
 
 type Guarded<K> = DeserializeGuard<K>;
+type WatchResult<K> = Result<watcher::Event<Guarded<K>>, watcher::Error>;
 
-/// Runs one kind until `stop`; passes under way are finished.
+/// Keeps one kind's cache, and in the tenure drives its objects, beginning with a pass over each. Ends with the tenure,
+/// once the passes under way are finished.
 pub async fn run<K: Kind>(
     client: Client,
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
     observer: Arc<dyn Observer>,
     settings: ControllerSettings,
-    stop: CancellationToken,
+    tenure: Tenure,
 ) {
     let kind = K::kind(&());
     let (reader, writer) = reflector::store::<Guarded<K>>();
     let woken = UnboundedReceiverStream::new(wakes.subscribe(&kind))
         .map(|target| ObjectRef::<Guarded<K>>::new(&target.name).within(&target.namespace));
-    let watch = watcher(Api::<Guarded<K>>::all(client), watcher::Config::default())
-        .default_backoff()
+    let mut watch = watcher::watcher(Api::<Guarded<K>>::all(client), watcher::Config::default())
+        .backoff(watch_backoff())
         .modify(|object| {
             if let Ok(object) = &mut object.0 {
                 object.managed_fields_mut().clear();
             }
         })
-        .reflect(writer);
-    let changes = changes(watch, engine.clone(), wakes.clone(), observer.clone());
+        .reflect(writer)
+        .boxed();
+    if !stand_by::<K>(&mut watch, &*observer, &tenure).await {
+        return;
+    }
+    let cached = reader.state().into_iter().map(|object| Ok(watcher::Event::Apply((*object).clone())));
+    let changes = changes(stream::iter(cached).chain(watch), engine.clone(), wakes.clone(), observer.clone());
     let sweeps =
-        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, observer.clone(), settings, stop.clone()));
+        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, observer.clone(), settings, tenure.clone()));
     Controller::for_stream(changes, reader)
         .with_config(controller::Config::default().concurrency(settings.concurrency))
         .reconcile_on(woken)
-        .graceful_shutdown_on(async move { stop.cancelled().await })
-        .run(reconcile::<K>, |_, _, _| Action::await_change(), Arc::new((engine, observer)))
+        .graceful_shutdown_on(tenure.over())
+        .run(reconcile::<K>, |_, _, _| Action::await_change(), Arc::new((engine, observer.clone())))
         .for_each(|_| future::ready(()))
         .await;
     sweeps.abort();
+    observer.undecodable(&kind, 0);
     info!(%kind, "controller stopped");
+}
+
+/// Fills the cache until the tenure begins; false if it ends before. A list that has begun is completed first, since
+/// what it has brought so far is in no cache yet.
+async fn stand_by<K: Kind>(
+    watch: &mut (impl Stream<Item = WatchResult<K>> + Send + Unpin),
+    observer: &dyn Observer,
+    tenure: &Tenure,
+) -> bool {
+    let mut begun = pin!(tenure.begun());
+    let mut listing = false;
+    loop {
+        let event = tokio::select! {
+            begun = &mut begun, if !listing => return begun,
+            () = tenure.clone().over(), if listing => return false,
+            event = watch.next() => event,
+        };
+        match event {
+            Some(Ok(watcher::Event::Init)) => listing = true,
+            Some(Ok(watcher::Event::InitDone)) => {
+                listing = false;
+                observer.synced(&K::kind(&()));
+            }
+            Some(Ok(_)) => {}
+            // Whatever was under way is begun anew.
+            Some(Err(error)) => {
+                listing = false;
+                watch_failed::<K>(&error);
+            }
+            None => return false,
+        }
+    }
+}
+
+/// As client-go's, but short enough to be back a few seconds after an apiserver that was restarted.
+fn watch_backoff() -> ResetTimerBackoff<ExponentialBackoff> {
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(800))
+        .with_max_delay(Duration::from_secs(2))
+        .with_jitter()
+        .without_max_times();
+    ResetTimerBackoff::new(ExponentialBackoff::from(backoff), Duration::from_mins(2))
+}
+
+fn watch_failed<K: Kind>(error: &watcher::Error) {
+    warn!(kind = %K::kind(&()), %error, "watch failed; it is begun anew");
 }
 
 type Context<K> = (Arc<Engine<K>>, Arc<dyn Observer>);
@@ -106,7 +163,7 @@ async fn reconcile<K: Kind>(
 
 /// The watch as a stream of objects that need a pass; keeps the reference index beside it.
 fn changes<K: Kind>(
-    watch: impl Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send + 'static,
+    watch: impl Stream<Item = WatchResult<K>> + Send + 'static,
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
     observer: Arc<dyn Observer>,
@@ -134,8 +191,9 @@ fn changes<K: Kind>(
                 None
             }
             Err(error) => {
-                warn!(kind = %K::kind(&()), %error, "watch failed; it is begun anew");
-                Some(Err(error))
+                // Not passed on, since the controller would hold up all wake-ups for it.
+                watch_failed::<K>(&error);
+                None
             }
         };
         future::ready(changed)
@@ -249,13 +307,13 @@ async fn sweep_forever<K: Kind>(
     wakes: Arc<Wakes>,
     observer: Arc<dyn Observer>,
     settings: ControllerSettings,
-    stop: CancellationToken,
+    tenure: Tenure,
 ) {
     loop {
         let pause = requeue::period(settings.resync_interval, rand::random());
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
+            () = tenure.clone().over() => return,
         }
         wake_refused_deletions(&store, &engine, &wakes);
         let objects = resting::<K>(&store);
@@ -302,14 +360,18 @@ fn resting<K: Kind>(store: &Store<Guarded<K>>) -> Vec<Arc<K>> {
         .collect()
 }
 
-/// Watches a type that is not ours but that objects refer to, by metadata alone.
-pub async fn watch_referenced<T>(metadata: Api<PartialObjectMeta<T>>, wakes: Arc<Wakes>, stop: CancellationToken)
+/// Watches a type that is not ours but that objects refer to, by metadata alone; in the tenure only, since it fills no
+/// cache.
+pub async fn watch_referenced<T>(metadata: Api<PartialObjectMeta<T>>, wakes: Arc<Wakes>, tenure: Tenure)
 where
     T: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    watcher(metadata, watcher::Config::default())
-        .default_backoff()
-        .take_until(stop.cancelled_owned())
+    if !tenure.begun().await {
+        return;
+    }
+    watcher::watcher(metadata, watcher::Config::default())
+        .backoff(watch_backoff())
+        .take_until(tenure.over())
         .for_each(|event| {
             match event {
                 Ok(

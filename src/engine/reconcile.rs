@@ -18,6 +18,7 @@ use super::{
     memory::{Memory, Rest},
     objects::{Event, Events, Objects},
     requeue, status,
+    tenure::Tenure,
 };
 
 /// Observations in one pass; a plan that needs more goes on in the next.
@@ -63,6 +64,8 @@ pub enum Outcome {
     Undecodable,
     /// There is no object, or nothing left to do for it.
     Gone,
+    /// The lease has run out.
+    NotLeader,
 }
 
 /// The result of a pass.
@@ -74,6 +77,9 @@ pub struct Pass {
     pub requeue_after: Option<Duration>,
 }
 
+/// Nothing is said of it anywhere, since nothing may be written; the next leader begins with a pass of its own.
+const NOT_LEADER: Pass = Pass { outcome: Outcome::NotLeader, requeue_after: None };
+
 /// Why the work of a pass stopped, before it becomes a [`Pass`] and a status.
 enum Stop {
     Converged { message: String, fingerprint: u64, recheck: bool },
@@ -81,6 +87,7 @@ enum Stop {
     Refuse { reason: String, message: String },
     Planned,
     Superseded,
+    NotLeader,
     Failed(Failure),
 }
 
@@ -94,6 +101,7 @@ impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         match failure.class {
             Class::Terminal => Self::Refuse { reason: failure.reason, message: failure.message },
+            Class::NotLeader => Self::NotLeader,
             _ => Self::Failed(failure),
         }
     }
@@ -108,17 +116,19 @@ pub struct Engine<K: Kind> {
     objects: Arc<dyn Objects>,
     events: Arc<dyn Events>,
     settings: EngineSettings,
+    tenure: Tenure,
 }
 
 impl<K: Kind> Engine<K> {
-    /// An engine that remembers nothing.
+    /// An engine that remembers nothing and takes steps in this tenure alone.
     pub fn new(
         world: Arc<K::World>,
         objects: Arc<dyn Objects>,
         events: Arc<dyn Events>,
         settings: EngineSettings,
+        tenure: Tenure,
     ) -> Self {
-        Self { world, memory: Memory::new(settings.consistency_window), objects, events, settings }
+        Self { world, memory: Memory::new(settings.consistency_window), objects, events, settings, tenure }
     }
 
     /// One pass over the object of this name. Never fails: every failure is an outcome.
@@ -313,6 +323,9 @@ impl<K: Kind> Engine<K> {
             if started.elapsed() > self.settings.pass_deadline {
                 return Ok(Some(progressing("the pass took long; more steps follow")));
             }
+            if self.tenure.is_over() {
+                return Ok(Some(progressing("more steps follow")));
+            }
             match self.take(cloud, live, subject, step).await {
                 Err(failure) if step.fails_alone(&failure) => failures.push(failure),
                 outcome => outcome?,
@@ -383,6 +396,7 @@ impl<K: Kind> Engine<K> {
         let jitter = rand::random();
         let (outcome, standing, requeue_after) = match stop {
             Stop::Superseded => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
+            Stop::NotLeader => return NOT_LEADER,
             Stop::Converged { message, fingerprint, recheck } => {
                 subject.status.common_mut().plan = Vec::new();
                 self.memory.rests(&uid, Rest::Converged(fingerprint));
@@ -452,8 +466,10 @@ impl<K: Kind> Engine<K> {
     }
 
     fn kubernetes_failed(failure: &Failure) -> Pass {
-        if failure.class == Class::Conflict {
-            return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) };
+        match failure.class {
+            Class::Conflict => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
+            Class::NotLeader => return NOT_LEADER,
+            _ => {}
         }
         warn!(kind = %K::kind(&()), %failure, "Kubernetes API call failed");
         let after = requeue::after_failure(Class::Transient, 1, failure.retry_after, rand::random());

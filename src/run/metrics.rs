@@ -13,6 +13,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::election;
 use crate::{
     cloud::{fault::Service, sdk::CallObserver},
     engine::reconcile::Outcome,
@@ -38,6 +39,11 @@ struct PassLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ElectionLabels {
+    name: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KindLabels {
     controller: String,
 }
@@ -53,6 +59,7 @@ pub struct Metrics {
     sweeps: Family<PassLabels, Counter>,
     drifted: Family<KindLabels, Counter>,
     last_sweep: Family<KindLabels, Gauge<f64, AtomicU64>>,
+    leads: Family<ElectionLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -78,7 +85,9 @@ impl Metrics {
             sweeps: Family::default(),
             drifted: Family::default(),
             last_sweep: Family::default(),
+            leads: Family::default(),
         };
+        metrics.leads(false);
         let registry = &mut metrics.registry;
         registry.register("aws_api_requests", "AWS calls by operation and answer", metrics.calls.clone());
         registry.register("aws_api_request_duration_seconds", "Time of AWS calls", metrics.call_seconds.clone());
@@ -100,7 +109,13 @@ impl Metrics {
             "When the last sweep succeeded",
             metrics.last_sweep.clone(),
         );
+        registry.register("leader_election_master_status", "Whether this replica leads: 1 or 0", metrics.leads.clone());
         metrics
+    }
+
+    /// Notes whether this replica leads.
+    pub fn leads(&self, leads: bool) {
+        self.leads.get_or_create(&ElectionLabels { name: election::NAME }).set(leads.into());
     }
 
     /// The text that Prometheus reads.
@@ -117,7 +132,7 @@ impl Metrics {
             Outcome::Refused => "terminal_error",
             Outcome::Failed | Outcome::Undecodable => "error",
             Outcome::Waiting => "requeue_after",
-            Outcome::Superseded => "requeue",
+            Outcome::Superseded | Outcome::NotLeader => "requeue",
         };
         self.passes.get_or_create(&PassLabels { controller: kind.to_owned(), result }).inc();
         self.pass_seconds.get_or_create(&KindLabels { controller: kind.to_owned() }).observe(seconds);

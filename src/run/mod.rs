@@ -1,8 +1,12 @@
 //! The process: from settings to running controllers, and down again.
 
+pub mod client;
+pub mod election;
 pub mod http;
 pub mod identity;
+pub mod lease;
 pub mod metrics;
+pub mod replica;
 pub mod shutdown;
 pub mod telemetry;
 
@@ -20,11 +24,24 @@ use crate::{
         ownership::ClusterIdentity,
         sdk::{ConnectSettings, SdkConnect, default_region},
     },
-    engine::{cluster::KubernetesCluster, events::KubernetesEvents},
+    engine::{
+        cluster::KubernetesCluster,
+        controller::ControllerSettings,
+        events::KubernetesEvents,
+        fence::{Fence, since_boot},
+        reconcile::EngineSettings,
+        tenure::Tenure,
+    },
     kinds::{self, Runtime},
 };
 
-use self::{http::Readiness, metrics::Metrics};
+use self::{
+    election::{Election, KubernetesLeases},
+    http::Readiness,
+    identity::IdentityError,
+    metrics::Metrics,
+    replica::Duty,
+};
 
 /// Why the operator could not start or had to end.
 #[derive(Debug, Error)]
@@ -37,7 +54,7 @@ pub enum RunError {
     Configuration(#[from] kube::config::InferConfigError),
     /// This cluster has been run with another cluster id before.
     #[error(transparent)]
-    Identity(#[from] identity::IdentityError),
+    Identity(#[from] IdentityError),
     /// No region by flag, environment or profile.
     #[error("no AWS region: give --region, or set AWS_REGION")]
     NoRegion,
@@ -60,13 +77,17 @@ impl From<kube::Error> for RunError {
 /// Runs the operator until SIGTERM or SIGINT.
 pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let stop = shutdown::token();
+    let ended = CancellationToken::new();
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(Readiness::new(kinds::NAMES));
-    let server = http::serve(settings.http_address, metrics.clone(), readiness.clone(), stop.clone()).await?;
+    let server = http::serve(settings.http_address, metrics.clone(), readiness.clone(), ended.clone()).await?;
 
+    let fence = Fence::new(since_boot);
     let config = kube::Config::infer().await?;
-    let client = Client::try_from(config)?;
-    let identity = identity::establish(&client, &settings.cluster_id).await?;
+    let leases = KubernetesLeases::new(client::for_lease(config.clone())?);
+    let election = Election::new(Box::new(leases), &settings.instance, settings.lease, fence.clone());
+    let client = client::fenced(config, fence.clone())?;
+    let identity = identity::check(&client, &settings.cluster_id).await?;
     let region = match settings.region {
         Some(region) => region,
         None => default_region().await.ok_or(RunError::NoRegion)?,
@@ -74,7 +95,7 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     info!(cluster_id = %identity.cluster_id, cluster_uid = %identity.cluster_uid, %region, "starting");
 
     let connect =
-        SdkConnect::new(ConnectSettings { endpoint_url: settings.aws_endpoint_url, observer: metrics.clone() });
+        SdkConnect::new(ConnectSettings { endpoint_url: settings.aws_endpoint_url, observer: metrics.clone(), fence });
     let identity = ClusterIdentity {
         cluster_id: identity.cluster_id,
         cluster_uid: identity.cluster_uid,
@@ -85,22 +106,64 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let world = Arc::new(World::new(Box::new(connect), region, identity, settings.guardrails, cluster));
     let credentials = tokio::spawn(obtain_credentials(world.clone(), readiness.clone(), stop.clone()));
 
-    let runtime = Runtime {
+    let operator = Operator {
         events: Arc::new(KubernetesEvents::new(client.clone(), settings.instance)),
         client,
         world,
-        observer: Arc::new(http::Progress { metrics, readiness }),
+        progress: Arc::new(http::Progress { metrics, readiness }),
         engine: settings.engine,
         controller: settings.controller,
-        stop: stop.clone(),
     };
-    kinds::run_all(&runtime).await;
-    stop.cancel();
+    let lived = replica::live(&operator, election, &stop, settings.shutdown_grace_period).await;
+    ended.cancel();
     credentials.abort();
     // The server ends with the token; what it says on the way out is of no use to anybody.
     server.await.ok();
     info!("stopped");
+    lived?;
     Ok(())
+}
+
+/// What lives on from one tenure to the next. None of it is knowledge that could be out of date.
+struct Operator {
+    client: Client,
+    world: Arc<World>,
+    events: Arc<KubernetesEvents>,
+    progress: Arc<http::Progress>,
+    engine: EngineSettings,
+    controller: ControllerSettings,
+}
+
+impl Duty for Operator {
+    type Refusal = IdentityError;
+
+    async fn serve(&self, tenure: Tenure) {
+        let runtime = Runtime {
+            client: self.client.clone(),
+            world: self.world.clone(),
+            events: self.events.clone(),
+            observer: self.progress.clone(),
+            engine: self.engine,
+            controller: self.controller,
+            tenure,
+        };
+        kinds::run_all(&runtime).await;
+    }
+
+    /// The cluster id is recorded by a leader alone, since that is a write.
+    async fn open(&self) -> Result<(), IdentityError> {
+        loop {
+            match identity::pin(&self.client, &self.world.identity.cluster_id).await {
+                Err(IdentityError::Kubernetes(error)) => warn!(%error, "the cluster id can't be compared yet"),
+                result => return result,
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn leads(&self, leads: bool) {
+        self.progress.metrics.leads(leads);
+    }
 }
 
 /// Asks AWS who we are until it answers, so that `/readyz` tells missing credentials from a working operator.

@@ -18,7 +18,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
     cloud::fault::{Fault, Service},
-    engine::failure::Class,
+    engine::{failure::Class, fence::Closed},
 };
 
 const READ_ATTEMPTS: u32 = 3;
@@ -28,7 +28,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const UPLOAD_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Is told of each call, once, whatever the number of attempts.
+/// Is told of each call that was sent, once, whatever the number of attempts.
 pub trait CallObserver: Send + Sync {
     /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, or `NoAnswer`; `seconds` includes
     /// all attempts and the pauses between them.
@@ -83,6 +83,7 @@ impl Caller {
         let started = Instant::now();
         let result = Box::pin(call).await.map_err(|error| fault(self.service, operation, &error));
         let code = match &result {
+            Err(fault) if fault.class == Class::NotLeader => return result,
             Ok(_) => "OK",
             Err(fault) if fault.code.is_empty() => "NoAnswer",
             Err(fault) => &fault.code,
@@ -153,6 +154,9 @@ fn fault<E>(service: Service, operation: &'static str, error: &SdkError<E, HttpR
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    if find::<Closed>(error).is_some() {
+        return Fault::not_sent(service, operation);
+    }
     let SdkError::ServiceError(answer) = error else {
         let what = silence(error);
         tracing::debug!(?service, operation, causes = causes(error), "{what}");
@@ -274,12 +278,12 @@ mod tests {
                 replay::{Answer, Replay, lambda_error, query_error},
             },
         },
-        engine::failure::Failure,
+        engine::{failure::Failure, fence},
     };
 
     async fn delete_role(answer: Answer) -> Fault {
         let replay = Replay::new([answer]);
-        SdkIam::new(&replay.config(), replay.clone()).delete_role("r").await.unwrap_err()
+        SdkIam::new(&replay.config(), replay.clone(), &fence::tests::open()).delete_role("r").await.unwrap_err()
     }
 
     #[tokio::test]
@@ -322,7 +326,7 @@ mod tests {
         for (value, wait) in [("7", Some(7)), ("Wed, 21 Oct 2015 07:28:00 GMT", None)] {
             let body = r#"{"Type":"User","message":"Rate exceeded","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","__type":"TooManyRequestsException"}"#;
             let replay = Replay::new([Answer::Http(429, Some(("retry-after", value)), body.to_owned())]);
-            let lambda = SdkLambda::new(&replay.config(), replay.clone());
+            let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
             let fault = lambda.delete_function("f").await.unwrap_err();
             assert_eq!((fault.code.as_str(), fault.class), ("TooManyRequestsException", Class::Throttled));
             assert_eq!(fault.retry_after, wait.map(Duration::from_secs));
@@ -347,7 +351,10 @@ mod tests {
     async fn an_answer_in_another_format_is_no_answer() {
         let replay = Replay::new([Answer::Http(201, None, "certainly".to_owned())]);
         let new = NewFunction { name: "f".to_owned(), ..NewFunction::default() };
-        let fault = SdkLambda::new(&replay.config(), replay.clone()).create_function(&new).await.unwrap_err();
+        let fault = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open())
+            .create_function(&new)
+            .await
+            .unwrap_err();
         assert_eq!((fault.code.as_str(), fault.class), ("", Class::Transient));
         assert_eq!(fault.message, "unusable answer: not in the service's format");
     }
@@ -391,7 +398,7 @@ mod tests {
                 .to_builder()
                 .credentials_provider(SharedCredentialsProvider::new(Without(error)))
                 .build();
-            let fault = SdkIam::new(&config, replay.clone()).delete_role("r").await.unwrap_err();
+            let fault = SdkIam::new(&config, replay.clone(), &fence::tests::open()).delete_role("r").await.unwrap_err();
             assert_eq!(fault.message, message);
             assert_eq!(fault.class, Class::Transient);
         }
@@ -400,7 +407,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_outs() {
         let replay = Replay::always(Answer::Nothing);
-        let lambda = SdkLambda::new(&replay.config(), replay.clone());
+        let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
         let began = time::Instant::now();
         lambda.delete_function("f").await.unwrap_err();
         assert_eq!(began.elapsed().as_secs(), 20);
@@ -422,7 +429,7 @@ mod tests {
             Answer::Broken(io::ErrorKind::ConnectionReset),
             Answer::Http(204, None, String::new()),
         ]);
-        let lambda = SdkLambda::new(&replay.config(), replay.clone());
+        let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
         assert_eq!(lambda.function("f").await, Ok(None));
         lambda.delete_function("f").await.unwrap_err();
         assert_eq!(lambda.delete_function("f").await, Ok(()));

@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, meta::region::ProvideRegion};
 use tokio::sync::OnceCell;
 
-use crate::cloud::{
-    Connect, Connection,
-    fault::{Fault, Service},
+use crate::{
+    cloud::{
+        Connect, Connection,
+        fault::{Fault, Service},
+    },
+    engine::fence::Fence,
 };
 
 use super::{
@@ -28,6 +31,8 @@ pub struct ConnectSettings {
     pub endpoint_url: Option<String>,
     /// Is told of each call.
     pub observer: Arc<dyn CallObserver>,
+    /// Says whether a write may start.
+    pub fence: Fence,
 }
 
 /// Connects by the AWS SDK, with the credentials that its default chain finds
@@ -50,7 +55,7 @@ impl Connect for SdkConnect {
     async fn connect(&self, region: &str) -> Result<Connection, Fault> {
         let region = Region::new(region.to_owned());
         let config = self.config.get_or_init(|| load(self.settings.endpoint_url.clone(), region.clone())).await;
-        connection(&config.to_builder().region(region.clone()).build(), &region, &self.settings.observer).await
+        connection(&config.to_builder().region(region.clone()).build(), &region, &self.settings).await
     }
 }
 
@@ -74,16 +79,16 @@ pub async fn default_region() -> Option<String> {
 async fn connection(
     config: &SdkConfig,
     region: &Region,
-    observer: &Arc<dyn CallObserver>,
+    ConnectSettings { observer, fence, .. }: &ConnectSettings,
 ) -> Result<Connection, Fault> {
     let (account, partition) = identity(config, observer.clone()).await?;
     Ok(Connection {
         account,
         region: region.to_string(),
         partition,
-        ec2: Arc::new(SdkEc2::new(config, observer.clone())),
-        iam: Arc::new(SdkIam::new(config, observer.clone())),
-        lambda: Arc::new(SdkLambda::new(config, observer.clone())),
+        ec2: Arc::new(SdkEc2::new(config, observer.clone(), fence)),
+        iam: Arc::new(SdkIam::new(config, observer.clone(), fence)),
+        lambda: Arc::new(SdkLambda::new(config, observer.clone(), fence)),
         s3: Arc::new(SdkS3::new(config, observer.clone())),
     })
 }
@@ -109,7 +114,10 @@ fn account_and_partition(arn: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::sdk::replay::{Replay, ok, query_error};
+    use crate::{
+        cloud::sdk::replay::{Replay, ok, query_error},
+        engine::fence,
+    };
 
     #[test]
     fn arns() {
@@ -139,8 +147,8 @@ mod tests {
         let region = Region::new(region.to_owned());
         let name = AppName::new(APP_NAME).unwrap();
         let config = replay.config().to_builder().region(region.clone()).app_name(name).build();
-        let observer: Arc<dyn CallObserver> = replay.clone();
-        connection(&config, &region, &observer).await
+        let settings = ConnectSettings { endpoint_url: None, observer: replay.clone(), fence: fence::tests::open() };
+        connection(&config, &region, &settings).await
     }
 
     #[tokio::test]

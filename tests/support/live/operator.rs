@@ -4,9 +4,11 @@ use std::{
     collections::BTreeMap,
     fs::File,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    process::Stdio,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -41,14 +43,24 @@ impl Operator {
     /// Starts it and waits until it is ready.
     pub async fn start(flags: &[&str]) -> Self {
         let operator = Self::spawn(flags);
-        eventually(async || operator.get("/readyz").await.is_some_and(|(status, _)| status == 200))
-            .await
-            .unwrap_or_else(|()| panic!("the operator was to become ready; its log:\n{}", operator.log()));
+        operator.ready().await;
         operator
+    }
+
+    /// Waits until it is ready.
+    pub async fn ready(&self) {
+        eventually(async || self.get("/readyz").await.is_some_and(|(status, _)| status == 200))
+            .await
+            .unwrap_or_else(|()| panic!("the operator was to become ready; its log:\n{}", self.log()));
     }
 
     /// Starts it without waiting.
     pub fn spawn(flags: &[&str]) -> Self {
+        Self::spawn_with(flags, None)
+    }
+
+    /// Starts it without waiting, with a way of its own to the apiserver.
+    pub fn spawn_with(flags: &[&str], kubeconfig: Option<&Path>) -> Self {
         let address = free_address();
         let log_dir = tempfile::tempdir().unwrap();
         let log = log_dir.path().join("operator.log");
@@ -57,6 +69,9 @@ impl Operator {
         command.args(["--http-address", &address.to_string(), "--consistency-window", "1s"]);
         if !flags.contains(&"--resync-interval") {
             command.args(["--resync-interval", "2s"]);
+        }
+        if let Some(kubeconfig) = kubeconfig {
+            command.env("KUBECONFIG", kubeconfig);
         }
         let child = command
             .args(flags)
@@ -71,6 +86,32 @@ impl Operator {
     /// kill -9.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.child.id().expect("it is running");
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub async fn exit(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Whether it leads, as its metrics say.
+    pub async fn leads(&self) -> bool {
+        self.metrics().await.contains("leader_election_master_status{name=\"privatelink-operator\"} 1")
+    }
+
+    /// The proxy between it and AWS.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
     }
 
     /// What it has logged.
