@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     cloud::guardrails::Guardrails,
     engine::{controller::ControllerSettings, reconcile::EngineSettings},
-    run::telemetry::LogFormat,
+    run::{lease::Timing, telemetry::LogFormat},
 };
 
 /// Reconciles VpcEndpoint, LambdaFunction and InstanceRole against AWS.
@@ -71,6 +71,18 @@ pub struct RunArgs {
     /// Objects of each kind that are worked on at the same time.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
     concurrency: u16,
+    /// How long other replicas wait for a sign of life of the leader before one takes over.
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    lease_duration: Duration,
+    /// When a leader that can't renew its lease gives up.
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "DURATION")]
+    lease_renew_deadline: Duration,
+    /// Time between two renewals of the lease.
+    #[arg(long, default_value = "2s", value_parser = duration, value_name = "DURATION")]
+    lease_retry_period: Duration,
+    /// How long a step that is under way may take to end after SIGTERM; less than the pod's grace period.
+    #[arg(long, default_value = "25s", value_parser = duration, value_name = "DURATION")]
+    shutdown_grace_period: Duration,
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, default_value = "0.0.0.0:8080")]
     http_address: SocketAddr,
@@ -80,7 +92,7 @@ pub struct RunArgs {
     /// Log level, or a filter such as info,privatelink_operator=debug.
     #[arg(long, default_value = "info")]
     log_level: String,
-    /// Name of this replica in Events.
+    /// Name of this replica in Events and in the lease.
     #[arg(long, env = "HOSTNAME", default_value = "privatelink-operator", hide = true)]
     instance: String,
     /// uid of the namespace kube-system of a cluster whose AWS objects are taken over, after a restore.
@@ -129,6 +141,10 @@ pub struct RunSettings {
     pub aws_endpoint_url: Option<String>,
     /// Certificate authorities to trust, if given.
     pub aws_ca_bundle: Option<PathBuf>,
+    /// How the lease is kept.
+    pub lease: Timing,
+    /// How long steps may take to end after SIGTERM.
+    pub shutdown_grace_period: Duration,
     /// Where health and metrics are served.
     pub http_address: SocketAddr,
     /// How logs look.
@@ -149,8 +165,11 @@ pub struct RunSettings {
     pub controller: ControllerSettings,
 }
 
-impl From<RunArgs> for RunSettings {
-    fn from(args: RunArgs) -> Self {
+impl TryFrom<RunArgs> for RunSettings {
+    type Error = String;
+
+    /// Fails when flags don't fit together.
+    fn try_from(args: RunArgs) -> Result<Self, String> {
         let RunArgs {
             cluster_id,
             region,
@@ -159,6 +178,10 @@ impl From<RunArgs> for RunSettings {
             resync_interval,
             consistency_window,
             concurrency,
+            lease_duration,
+            lease_renew_deadline,
+            lease_retry_period,
+            shutdown_grace_period,
             http_address,
             log_format,
             log_level,
@@ -175,7 +198,11 @@ impl From<RunArgs> for RunSettings {
             watch_namespaces,
             secret_namespaces,
         } = args;
-        Self {
+        let lease =
+            Timing { duration: lease_duration, renew_deadline: lease_renew_deadline, retry_period: lease_retry_period };
+        Ok(Self {
+            lease: lease.validated()?,
+            shutdown_grace_period,
             cluster_id,
             region,
             aws_endpoint_url,
@@ -198,7 +225,7 @@ impl From<RunArgs> for RunSettings {
             },
             engine: EngineSettings { consistency_window, ..EngineSettings::default() },
             controller: ControllerSettings { namespaces: watch_namespaces, concurrency, resync_interval },
-        }
+        })
     }
 }
 
@@ -235,12 +262,12 @@ mod tests {
 
     use super::*;
 
-    fn run(args: &[&str]) -> Result<RunSettings, clap::Error> {
+    fn run(args: &[&str]) -> Result<RunSettings, String> {
         let args = ["privatelink-operator", "run"].iter().chain(args);
-        Cli::try_parse_from(args).map(|cli| match cli.command {
-            Command::Run(args) => RunSettings::from(*args),
+        match Cli::try_parse_from(args).map_err(|error| error.to_string())?.command {
+            Command::Run(args) => RunSettings::try_from(*args),
             Command::Crds(_) => unreachable!("run was given"),
-        })
+        }
     }
 
     #[test]
@@ -250,8 +277,8 @@ mod tests {
 
     #[test]
     fn cluster_id_is_required_and_checked() {
-        assert!(run(&[]).unwrap_err().to_string().contains("--cluster-id"));
-        assert!(run(&["--cluster-id", "a b"]).unwrap_err().to_string().contains("1 to 63 letters"));
+        assert!(run(&[]).unwrap_err().contains("--cluster-id"));
+        assert!(run(&["--cluster-id", "a b"]).unwrap_err().contains("1 to 63 letters"));
         assert_eq!(run(&["--cluster-id", "demo"]).unwrap().cluster_id, "demo");
     }
 
@@ -259,7 +286,7 @@ mod tests {
     fn the_endpoint_is_a_url() {
         assert!(run(&["--cluster-id", "x", "--aws-endpoint-url", "http://127.0.0.1:4566"]).is_ok());
         for bad in ["127.0.0.1:4566", "ftp://x", "http://", "x y"] {
-            let error = run(&["--cluster-id", "x", "--aws-endpoint-url", bad]).unwrap_err().to_string();
+            let error = run(&["--cluster-id", "x", "--aws-endpoint-url", bad]).unwrap_err();
             assert!(error.contains("a URL such as"), "{bad}: {error}");
         }
     }
@@ -283,5 +310,22 @@ mod tests {
         assert_eq!(settings.controller.resync_interval, Duration::from_mins(90));
         assert!(run(&["--cluster-id", "x", "--resync-interval", "0s"]).is_err());
         assert!(run(&["--cluster-id", "x", "--resync-interval", "-5s"]).is_err());
+    }
+
+    #[test]
+    fn the_lease_s_times_fit_together() {
+        assert_eq!(run(&["--cluster-id", "x"]).unwrap().lease, Timing::default());
+        for (duration, deadline, period, complaint) in [
+            ("15s", "10s", "5s", ""),
+            ("15s", "10s", "6s", "--lease-retry-period must be"),
+            ("10s", "10s", "2s", "--lease-renew-deadline must be"),
+            ("2500ms", "2s", "500ms", "--lease-duration: whole seconds"),
+        ] {
+            let times =
+                ["--lease-duration", duration, "--lease-renew-deadline", deadline, "--lease-retry-period", period];
+            let args: Vec<_> = ["--cluster-id", "x"].into_iter().chain(times).collect();
+            let error = run(&args).err().unwrap_or_default();
+            assert!(error.starts_with(complaint) && error.is_empty() == complaint.is_empty(), "{duration}: {error}");
+        }
     }
 }

@@ -13,7 +13,6 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, CustomResourceExt, core::ApiResource};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     cloud::World,
@@ -24,6 +23,7 @@ use crate::{
         objects::Events,
         observer::Observer,
         reconcile::{Engine, EngineSettings},
+        tenure::Tenure,
         wake::Wakes,
         watch,
     },
@@ -46,7 +46,7 @@ macro_rules! kinds {
             [$($kind::makes()),+].concat()
         }
 
-        /// Runs the controllers of all kinds until the runtime is told to stop.
+        /// Runs the controllers of all kinds for one tenure. A panic in one is passed on.
         pub async fn run_all(runtime: &Runtime) {
             let wakes = Arc::new(Wakes::default());
             let mut tasks = JoinSet::new();
@@ -54,7 +54,7 @@ macro_rules! kinds {
             for watch in runtime.watches(&wakes) {
                 tasks.spawn(watch);
             }
-            while tasks.join_next().await.is_some() {}
+            tasks.join_all().await;
         }
     };
 }
@@ -75,8 +75,8 @@ pub struct Runtime {
     pub engine: EngineSettings,
     /// Settings of the controllers.
     pub controller: ControllerSettings,
-    /// Ends everything.
-    pub stop: CancellationToken,
+    /// When they may work.
+    pub tenure: Tenure,
 }
 
 impl Runtime {
@@ -88,8 +88,9 @@ impl Runtime {
             self.events.clone(),
             self.observer.clone(),
             self.engine,
+            self.tenure.clone(),
         ));
-        controller::run(self.client.clone(), engine, wakes, self.controller.clone(), self.stop.clone())
+        controller::run(self.client.clone(), engine, wakes, self.controller.clone(), self.tenure.clone())
     }
 }
 
@@ -97,11 +98,11 @@ impl Runtime {
     /// Watches of what is not ours and objects refer to: `ConfigMaps`, and Secrets where the administrator allows it.
     fn watches(&self, wakes: &Arc<Wakes>) -> Vec<BoxFuture<'static, ()>> {
         let config_maps = watch::apis(&self.client, &self.controller.namespaces).into_iter().map(|config_maps| {
-            controller::watch_referenced::<ConfigMap>(config_maps, wakes.clone(), self.stop.clone()).boxed()
+            controller::watch_referenced::<ConfigMap>(config_maps, wakes.clone(), self.tenure.clone()).boxed()
         });
         let secrets = self.world.guardrails.secret_namespaces.iter().map(|namespace| {
             let secrets = Api::namespaced(self.client.clone(), namespace);
-            controller::watch_referenced::<Secret>(secrets, wakes.clone(), self.stop.clone()).boxed()
+            controller::watch_referenced::<Secret>(secrets, wakes.clone(), self.tenure.clone()).boxed()
         });
         config_maps.chain(secrets).collect()
     }

@@ -10,7 +10,7 @@ use privatelink_operator::{
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run(args) => start(RunSettings::from(*args)),
+        Command::Run(args) => RunSettings::try_from(*args).and_then(start),
         Command::Crds(args) => generated::write(&args).map_err(|error| error.to_string()),
     };
     match result {

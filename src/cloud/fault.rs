@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::engine::failure::{Class, Failure};
+use crate::engine::{
+    failure::{Class, Failure},
+    fence::Closed,
+};
 
 /// The AWS services that the operator calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +77,11 @@ impl Fault {
         }
     }
 
+    /// A write that was not sent, since the lease has run out.
+    pub fn not_sent(service: Service, operation: &'static str) -> Self {
+        Self { class: Class::NotLeader, ..Self::unanswered(service, operation, &Closed.to_string()) }
+    }
+
     /// Whether the code is one of these.
     pub fn is(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
@@ -87,6 +95,7 @@ impl From<Fault> for Failure {
             Class::Transient => "AWSUnavailable",
             Class::Dependency | Class::Reference => "WaitingForAWS",
             Class::Conflict => "Conflict",
+            Class::NotLeader => "NotLeader",
             Class::Terminal if is_denied(&fault.code) => "AccessDenied",
             Class::Terminal => "RejectedByAWS",
         };

@@ -1,5 +1,7 @@
 //! The Kubernetes API behind the ports [`Objects`] and [`Cluster`].
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use kube::{
     Api, Client,
@@ -10,12 +12,16 @@ use serde_json::{Value, json};
 
 use super::{
     failure::{Class, Failure},
+    fence::Closed,
     objects::Objects,
     references::{Cluster, Reference},
 };
 
 /// The name under which the operator writes to the cluster.
 pub const FIELD_MANAGER: &str = "privatelink-operator";
+
+/// A request that takes longer is given up. The client's own time-out is that of a watch, nearly five minutes.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The Kubernetes API.
 #[derive(Clone)]
@@ -44,11 +50,11 @@ impl KubernetesCluster {
 impl Cluster for KubernetesCluster {
     async fn get(&self, reference: &Reference) -> Result<Option<Value>, Failure> {
         let api = self.api(&reference.resource, &reference.namespace);
-        api.get_opt(&reference.name).await.map_err(failure)?.map(to_value).transpose()
+        within(api.get_opt(&reference.name)).await.map_err(failure)?.map(to_value).transpose()
     }
 
     async fn list(&self, resource: &ApiResource, namespace: &str) -> Result<Vec<Value>, Failure> {
-        match self.api(resource, namespace).list(&ListParams::default()).await {
+        match within(self.api(resource, namespace).list(&ListParams::default())).await {
             Ok(list) => list.items.into_iter().map(to_value).collect(),
             // The kind is not installed, so there are none.
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
@@ -59,7 +65,7 @@ impl Cluster for KubernetesCluster {
     async fn apply(&self, reference: &Reference, object: Value) -> Result<(), Failure> {
         let api = self.api(&reference.resource, &reference.namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        match api.patch(&reference.name, &params, &Patch::Apply(object)).await {
+        match within(api.patch(&reference.name, &params, &Patch::Apply(object))).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 422 => {
                 Err(Failure::terminal("InvalidManifest", status.message.clone()))
@@ -72,7 +78,7 @@ impl Cluster for KubernetesCluster {
         let api = self.api(&reference.resource, &reference.namespace);
         let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match api.delete(&reference.name, &params).await {
+        match within(api.delete(&reference.name, &params)).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => Err(failure(error)),
@@ -94,7 +100,7 @@ impl KubernetesObjects {
 #[async_trait]
 impl Objects for KubernetesObjects {
     async fn get(&self, namespace: &str, name: &str) -> Result<Option<Value>, Failure> {
-        self.api(namespace).get_opt(name).await.map_err(failure)?.map(to_value).transpose()
+        within(self.api(namespace).get_opt(name)).await.map_err(failure)?.map(to_value).transpose()
     }
 
     async fn set_finalizers(&self, object: &Value, finalizers: &[String]) -> Result<Option<Value>, Failure> {
@@ -105,7 +111,7 @@ impl Objects for KubernetesObjects {
             { "op": "add", "path": "/metadata/finalizers", "value": finalizers },
         ]))?;
         let api = self.api(&text("namespace"));
-        match api.patch(&text("name"), &as_operator(), &Patch::<()>::Json(patch)).await {
+        match within(api.patch(&text("name"), &as_operator(), &Patch::<()>::Json(patch))).await {
             Ok(object) => to_value(object).map(Some),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(failure(error)),
@@ -117,12 +123,13 @@ impl Objects for KubernetesObjects {
             { "op": "test", "path": "/metadata/uid", "value": uid },
             { "op": "add", "path": "/status", "value": status },
         ]))?;
-        self.api(namespace)
-            .patch_status(name, &as_operator(), &Patch::<()>::Json(patch))
-            .await
-            .map_err(failure)
-            .map(drop)
+        let api = self.api(namespace);
+        within(api.patch_status(name, &as_operator(), &Patch::<()>::Json(patch))).await.map_err(failure).map(drop)
     }
+}
+
+async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    tokio::time::timeout(TIMEOUT, request).await.unwrap_or_else(|elapsed| Err(kube::Error::Service(elapsed.into())))
 }
 
 fn as_operator() -> PatchParams {
@@ -154,6 +161,7 @@ fn failure(error: kube::Error) -> Failure {
             };
             (class, "KubernetesAPI", format!("Kubernetes API: {}", status.message))
         }
+        kube::Error::Service(error) if error.is::<Closed>() => (Class::NotLeader, "NotLeader", error.to_string()),
         _ => (Class::Transient, "KubernetesAPI", "Kubernetes API: no answer".to_owned()),
     };
     Failure::new(class, reason, message)

@@ -3,11 +3,13 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures::{Stream, StreamExt, future};
+use backon::ExponentialBuilder;
+use futures::{Stream, StreamExt, future, stream};
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::{DeserializeGuard, PartialObjectMeta},
@@ -21,7 +23,6 @@ use kube::{
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -32,6 +33,7 @@ use super::{
     reconcile::Engine,
     references::Reference,
     requeue, status,
+    tenure::Tenure,
     wake::Wakes,
     watch,
 };
@@ -48,14 +50,16 @@ pub struct ControllerSettings {
 }
 
 type Guarded<K> = DeserializeGuard<K>;
+type WatchResult<K> = Result<watcher::Event<Guarded<K>>, watcher::Error>;
 
-/// Runs one kind until `stop`; passes under way are finished.
+/// Keeps one kind's cache, and in the tenure drives its objects, beginning with a pass over each. Ends with the tenure,
+/// once the passes under way are finished.
 pub async fn run<K: Kind>(
     client: Client,
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
     settings: ControllerSettings,
-    stop: CancellationToken,
+    tenure: Tenure,
 ) {
     let kind = K::kind(&());
     let (reader, writer) = reflector::store::<Guarded<K>>();
@@ -70,20 +74,26 @@ pub async fn run<K: Kind>(
             ObjectRef::<Guarded<K>>::new(&target.name).within(&target.namespace)
         }
     });
-    let watch = watch::objects::<Guarded<K>>(&client, &settings.namespaces, reader.clone())
+    let mut watch = watch::objects::<Guarded<K>>(&client, &settings.namespaces, reader.clone())
         .modify(|object| {
             if let Ok(object) = &mut object.0 {
                 object.managed_fields_mut().clear();
             }
         })
-        .reflect(writer);
-    let changes = changes(watch, engine.clone(), wakes.clone());
+        .reflect(writer)
+        .boxed();
+    let filter = Filter::<K>::new(engine.clone());
+    if !stand_by(&mut watch, &filter, &tenure).await {
+        return;
+    }
+    let cached = reader.state().into_iter().map(|object| Ok(watcher::Event::Apply((*object).clone())));
+    let changes = changes(stream::iter(cached).chain(watch), filter, wakes.clone());
     let sweeps =
-        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, settings.resync_interval, stop.clone()));
+        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, settings.resync_interval, tenure.clone()));
     Controller::for_stream(changes, reader)
         .with_config(controller::Config::default().concurrency(settings.concurrency))
         .reconcile_on(woken)
-        .graceful_shutdown_on(async move { stop.cancelled().await })
+        .graceful_shutdown_on(tenure.over())
         .run(reconcile::<K>, |_, _, _| Action::await_change(), engine.clone())
         .for_each(|passed| {
             if let Err(controller::Error::ObjectNotFound(gone)) = passed {
@@ -93,7 +103,40 @@ pub async fn run<K: Kind>(
         })
         .await;
     sweeps.abort();
+    engine.tell(News::Undecodable(0));
     info!(%kind, "controller stopped");
+}
+
+/// Fills the cache until the tenure begins; false if it ends before. A list that has begun is completed first, since
+/// what it has brought so far is in no cache yet.
+async fn stand_by<K: Kind>(
+    watch: &mut (impl Stream<Item = WatchResult<K>> + Send + Unpin),
+    filter: &Filter<K>,
+    tenure: &Tenure,
+) -> bool {
+    let mut begun = pin!(tenure.begun());
+    let mut listing = false;
+    loop {
+        let event = tokio::select! {
+            begun = &mut begun, if !listing => return begun,
+            () = tenure.clone().over(), if listing => return false,
+            event = watch.next() => event,
+        };
+        match event {
+            Some(Ok(watcher::Event::Init)) => listing = true,
+            Some(Ok(watcher::Event::InitDone)) => {
+                listing = false;
+                filter.synced();
+            }
+            Some(Ok(_)) => {}
+            // Whatever was under way is begun anew.
+            Some(Err(error)) => {
+                listing = false;
+                filter.watch_failed(&error);
+            }
+            None => return false,
+        }
+    }
 }
 
 fn key(namespace: &str, name: &str) -> ObjectKey {
@@ -134,11 +177,10 @@ async fn reconcile<K: Kind>(
 
 /// The watch as a stream of objects that need a pass; keeps the reference index beside it.
 fn changes<K: Kind>(
-    watch: impl Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send + 'static,
-    engine: Arc<Engine<K>>,
+    watch: impl Stream<Item = WatchResult<K>> + Send + 'static,
+    filter: Filter<K>,
     wakes: Arc<Wakes>,
 ) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static {
-    let filter = Filter::<K>::new(engine);
     watch.filter_map(move |event| {
         let changed = match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
@@ -164,6 +206,7 @@ fn changes<K: Kind>(
                 None
             }
             Err(error) => {
+                // Not passed on, since the controller would hold up all wake-ups for it.
                 filter.watch_failed(&error);
                 None
             }
@@ -313,13 +356,13 @@ async fn sweep_forever<K: Kind>(
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
     resync_interval: Duration,
-    stop: CancellationToken,
+    tenure: Tenure,
 ) {
     loop {
         let pause = requeue::period(resync_interval, rand::random());
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
+            () = tenure.clone().over() => return,
         }
         wake_refused_deletions(&store, &engine, &wakes);
         let objects = resting::<K>(&store);
@@ -368,14 +411,18 @@ fn resting<K: Kind>(store: &Store<Guarded<K>>) -> Vec<Arc<K>> {
         .collect()
 }
 
-/// Watches a type that is not ours but that objects refer to, by metadata alone.
-pub async fn watch_referenced<T>(metadata: Api<PartialObjectMeta<T>>, wakes: Arc<Wakes>, stop: CancellationToken)
+/// Watches a type that is not ours but that objects refer to, by metadata alone; in the tenure only, since it fills no
+/// cache.
+pub async fn watch_referenced<T>(metadata: Api<PartialObjectMeta<T>>, wakes: Arc<Wakes>, tenure: Tenure)
 where
     T: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
+    if !tenure.begun().await {
+        return;
+    }
     watcher(metadata, watcher::Config::default())
         .backoff(watch::backoff())
-        .take_until(stop.cancelled_owned())
+        .take_until(tenure.over())
         .for_each(|event| {
             match event {
                 Ok(

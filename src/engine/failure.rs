@@ -17,6 +17,8 @@ pub enum Class {
     Conflict,
     /// Only a change of the spec or of the world can help.
     Terminal,
+    /// The lease has run out, so nothing was written; whoever leads now goes on with it.
+    NotLeader,
 }
 
 /// How many of several failures a message tells.

@@ -25,6 +25,7 @@ use super::{
     memory::{Memory, Rest},
     objects::{Event, Events, Objects},
     observer::{News, Observer},
+    tenure::Tenure,
 };
 
 use self::finish::{Stop, since};
@@ -74,6 +75,8 @@ pub enum Outcome {
     Panicked,
     /// There is no object, or nothing left to do for it.
     Gone,
+    /// The lease has run out.
+    NotLeader,
 }
 
 /// The result of a pass.
@@ -84,6 +87,9 @@ pub struct Pass {
     /// When to make the next one; absent when only a wake-up should.
     pub requeue_after: Option<Duration>,
 }
+
+/// Nothing is said of it anywhere, since nothing may be written; the next leader begins with a pass of its own.
+const NOT_LEADER: Pass = Pass { outcome: Outcome::NotLeader, requeue_after: None };
 
 /// The engine of one kind.
 pub struct Engine<K: Kind> {
@@ -96,6 +102,7 @@ pub struct Engine<K: Kind> {
     /// Is told of the work.
     pub observer: Arc<dyn Observer>,
     settings: EngineSettings,
+    tenure: Tenure,
 }
 
 /// What the rounds of a pass share.
@@ -110,15 +117,16 @@ struct Work {
 }
 
 impl<K: Kind> Engine<K> {
-    /// An engine that remembers nothing.
+    /// An engine that remembers nothing and takes steps in this tenure alone.
     pub fn new(
         world: Arc<K::World>,
         objects: Arc<dyn Objects>,
         events: Arc<dyn Events>,
         observer: Arc<dyn Observer>,
         settings: EngineSettings,
+        tenure: Tenure,
     ) -> Self {
-        Self { world, memory: Memory::new(settings.consistency_window), objects, events, observer, settings }
+        Self { world, memory: Memory::new(settings.consistency_window), objects, events, observer, settings, tenure }
     }
 
     /// One pass over the object of this name. Never fails: every failure is an outcome, a panic too.
@@ -321,6 +329,9 @@ impl<K: Kind> Engine<K> {
         for step in steps {
             if work.started.elapsed() > self.settings.pass_deadline {
                 return Ok(Some(progressing("the pass took long; more steps follow")));
+            }
+            if self.tenure.is_over() {
+                return Ok(Some(progressing("more steps follow")));
             }
             match self.take(cloud, live, subject, step, drift).await {
                 Err(failure) if step.fails_alone(&failure) => failures.push(failure),

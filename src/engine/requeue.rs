@@ -16,7 +16,7 @@ const WAIT_CAP: Duration = Duration::from_secs(30);
 pub fn after_failure(class: Class, n: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
     let (first, factor, cap) = match class {
         Class::Throttled => (2.0, 2.0, 120.0),
-        Class::Transient => (1.0, 2.0, 60.0),
+        Class::Transient | Class::NotLeader => (1.0, 2.0, 60.0),
         Class::Dependency => (1.0, 1.5, 15.0),
         Class::Conflict => (0.2, 2.0, 10.0),
         // Woken by watch; the timer is only for a watch that has lost something.

@@ -13,6 +13,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         reflector::Store,
+        utils::ResetTimerBackoff,
         watcher::{self, Event, ExponentialBackoff},
     },
 };
@@ -33,9 +34,11 @@ where
 
 /// After a failed list or watch. Shorter than client-go's 30 s at most, so that an apiserver that comes back, or a
 /// CustomResourceDefinition that comes, is noticed within seconds.
-pub fn backoff() -> ExponentialBackoff {
-    let (least, most) = (Duration::from_millis(500), Duration::from_secs(4));
-    ExponentialBuilder::default().with_min_delay(least).with_max_delay(most).with_jitter().without_max_times().into()
+pub fn backoff() -> ResetTimerBackoff<ExponentialBackoff> {
+    let (least, most) = (Duration::from_millis(500), Duration::from_secs(2));
+    let backoff =
+        ExponentialBuilder::new().with_min_delay(least).with_max_delay(most).with_jitter().without_max_times();
+    ResetTimerBackoff::new(backoff.into(), Duration::from_mins(2))
 }
 
 /// Watches a kind in these namespaces, or in all where none is named. `known` is the cache that the stream fills.

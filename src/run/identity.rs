@@ -1,4 +1,4 @@
-//! Who the operator is: the cluster id, pinned in the cluster at first start, and the cluster's own uid.
+//! Who the operator is: the cluster id, pinned in the cluster by the first leader, and the cluster's own uid.
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{Api, Client, api::PostParams, core::ObjectMeta};
@@ -42,23 +42,34 @@ impl From<kube::Error> for IdentityError {
     }
 }
 
-/// Reads the cluster's uid, and records the cluster id or compares it with the recorded one.
-pub async fn establish(client: &Client, cluster_id: &str) -> Result<Identity, IdentityError> {
+/// Reads the cluster's uid, and compares the cluster id with the recorded one, if there is one. Writes nothing.
+pub async fn check(client: &Client, cluster_id: &str) -> Result<Identity, IdentityError> {
     let kube_system = Api::<Namespace>::all(client.clone()).get("kube-system").await?;
-    let api = Api::<ConfigMap>::default_namespaced(client.clone());
-    let recorded = match api.get_opt(CONFIG_MAP).await? {
-        Some(config_map) => config_map,
-        None => match api.create(&PostParams::default(), &record(cluster_id)).await {
-            // Another replica was faster.
-            Err(kube::Error::Api(status)) if status.code == 409 => api.get(CONFIG_MAP).await?,
-            other => other?,
-        },
-    };
-    let recorded = recorded.data.and_then(|mut data| data.remove(KEY)).unwrap_or_default();
-    if recorded != cluster_id {
-        return Err(IdentityError::Changed { given: cluster_id.to_owned(), recorded });
+    if let Some(recorded) = api(client).get_opt(CONFIG_MAP).await? {
+        compare(recorded, cluster_id)?;
     }
-    Ok(Identity { cluster_id: recorded, cluster_uid: kube_system.metadata.uid.unwrap_or_default() })
+    Ok(Identity { cluster_id: cluster_id.to_owned(), cluster_uid: kube_system.metadata.uid.unwrap_or_default() })
+}
+
+/// Records the cluster id, or compares it with the recorded one. For the leader, before it touches anything else.
+pub async fn pin(client: &Client, cluster_id: &str) -> Result<(), IdentityError> {
+    let recorded = match api(client).get_opt(CONFIG_MAP).await? {
+        Some(recorded) => recorded,
+        None => api(client).create(&PostParams::default(), &record(cluster_id)).await?,
+    };
+    compare(recorded, cluster_id)
+}
+
+fn api(client: &Client) -> Api<ConfigMap> {
+    Api::default_namespaced(client.clone())
+}
+
+fn compare(recorded: ConfigMap, given: &str) -> Result<(), IdentityError> {
+    let recorded = recorded.data.and_then(|mut data| data.remove(KEY)).unwrap_or_default();
+    if recorded == given {
+        return Ok(());
+    }
+    Err(IdentityError::Changed { given: given.to_owned(), recorded })
 }
 
 fn record(cluster_id: &str) -> ConfigMap {

@@ -1,9 +1,13 @@
 //! The process: from settings to running controllers, and down again.
 
+pub mod client;
+pub mod election;
 pub mod health;
 pub mod http;
 pub mod identity;
+pub mod lease;
 pub mod metrics;
+pub mod replica;
 pub mod shutdown;
 pub mod telemetry;
 
@@ -21,14 +25,24 @@ use crate::{
         ownership::ClusterIdentity,
         sdk::{BundleError, ConnectSettings, SdkConnect, default_region},
     },
-    engine::{cluster::KubernetesCluster, controller::ControllerSettings, events::KubernetesEvents},
+    engine::{
+        cluster::KubernetesCluster,
+        controller::ControllerSettings,
+        events::KubernetesEvents,
+        fence::{Fence, since_boot},
+        reconcile::EngineSettings,
+        tenure::Tenure,
+    },
     kinds::{self, Runtime},
 };
 
 use self::{
+    election::{Election, KubernetesLeases},
     health::{Liveness, Progress, Readiness},
     http::Endpoints,
+    identity::IdentityError,
     metrics::{Limits, Metrics},
+    replica::Duty,
 };
 
 /// Why the operator could not start or had to end.
@@ -42,7 +56,7 @@ pub enum RunError {
     Configuration(#[from] kube::config::InferConfigError),
     /// This cluster has been run with another cluster id before.
     #[error(transparent)]
-    Identity(#[from] identity::IdentityError),
+    Identity(#[from] IdentityError),
     /// The certificate authorities for AWS's endpoints can't be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -68,19 +82,26 @@ impl From<kube::Error> for RunError {
 /// Runs the operator until SIGTERM or SIGINT.
 pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let stop = shutdown::token();
+    let ended = CancellationToken::new();
     let ControllerSettings { concurrency, resync_interval, .. } = settings.controller;
     let metrics = Arc::new(Metrics::new(kinds::NAMES, Limits { concurrency, resync_interval }));
+    let fence = Fence::new(since_boot);
     let connect = SdkConnect::new(ConnectSettings {
         endpoint_url: settings.aws_endpoint_url,
         ca_bundle: settings.aws_ca_bundle,
         observer: metrics.clone(),
+        fence: fence.clone(),
     })?;
     let readiness = Arc::new(Readiness::new(kinds::NAMES));
     let endpoints = Endpoints { liveness: Liveness::begin(), readiness: readiness.clone(), metrics: metrics.clone() };
-    let server = http::serve(settings.http_address, endpoints, stop.clone()).await?;
+    let server = http::serve(settings.http_address, endpoints, ended.clone()).await?;
 
-    let client = kubernetes(kube::Config::infer().await?, &metrics)?;
-    let identity = identity::establish(&client, &settings.cluster_id).await?;
+    let config = kube::Config::infer().await?;
+    let requests = metrics.count_requests(config.cluster_url.authority().map_or("", |host| host.as_str()));
+    let leases = KubernetesLeases::new(client::for_lease(config.clone(), &requests)?);
+    let election = Election::new(Box::new(leases), &settings.instance, settings.lease, fence.clone());
+    let client = client::fenced(config, fence, &requests)?;
+    let identity = identity::check(&client, &settings.cluster_id).await?;
     let region = match settings.region {
         Some(region) => region,
         None => default_region().await.ok_or(RunError::NoRegion)?,
@@ -97,28 +118,64 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let world = Arc::new(World::new(Box::new(connect), region, identity, settings.guardrails, cluster));
     let credentials = tokio::spawn(obtain_credentials(world.clone(), readiness.clone(), stop.clone()));
 
-    let runtime = Runtime {
+    let operator = Operator {
         events: Arc::new(KubernetesEvents::new(client.clone(), settings.instance)),
         client,
         world,
-        observer: Arc::new(Progress { metrics, readiness }),
+        progress: Arc::new(Progress { metrics, readiness }),
         engine: settings.engine,
         controller: settings.controller,
-        stop: stop.clone(),
     };
-    kinds::run_all(&runtime).await;
-    stop.cancel();
+    let lived = replica::live(&operator, election, &stop, settings.shutdown_grace_period).await;
+    ended.cancel();
     credentials.abort();
     // The server ends with the token; what it says on the way out is of no use to anybody.
     server.await.ok();
     info!("stopped");
+    lived?;
     Ok(())
 }
 
-/// A client of the Kubernetes API whose requests are counted.
-fn kubernetes(config: kube::Config, metrics: &Metrics) -> Result<Client, kube::Error> {
-    let requests = metrics.count_requests(config.cluster_url.authority().map_or("", |host| host.as_str()));
-    Ok(ClientBuilder::try_from(config)?.with_layer(&requests).build())
+/// What lives on from one tenure to the next. None of it is knowledge that could be out of date.
+struct Operator {
+    client: Client,
+    world: Arc<World>,
+    events: Arc<KubernetesEvents>,
+    progress: Arc<Progress>,
+    engine: EngineSettings,
+    controller: ControllerSettings,
+}
+
+impl Duty for Operator {
+    type Refusal = IdentityError;
+
+    async fn serve(&self, tenure: Tenure) {
+        let runtime = Runtime {
+            client: self.client.clone(),
+            world: self.world.clone(),
+            events: self.events.clone(),
+            observer: self.progress.clone(),
+            engine: self.engine,
+            controller: self.controller.clone(),
+            tenure,
+        };
+        kinds::run_all(&runtime).await;
+    }
+
+    /// The cluster id is recorded by a leader alone, since that is a write.
+    async fn open(&self) -> Result<(), IdentityError> {
+        loop {
+            match identity::pin(&self.client, &self.world.identity.cluster_id).await {
+                Err(IdentityError::Kubernetes(error)) => warn!(%error, "the cluster id can't be compared yet"),
+                result => return result,
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn leads(&self, leads: bool) {
+        self.progress.metrics.leads(leads);
+    }
 }
 
 /// Asks AWS who we are until it answers, so that `/readyz` tells missing credentials from a working operator.

@@ -58,6 +58,8 @@ const OTHER_WORDS: &[&str] = &[
     // Ids of statements.
     "FunctionURLAllowPublicAccess",
     "FunctionURLInvokeAllowPublicAccess",
+    // Of a failure after which nothing is written, a status neither.
+    "NotLeader",
     // Kinds, and the grammar of policies.
     "InstanceRole",
     "LambdaFunction",

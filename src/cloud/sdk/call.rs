@@ -21,7 +21,7 @@ use crate::{
         fault::{Fault, Service},
         operation::Operation,
     },
-    engine::failure::Class,
+    engine::{failure::Class, fence::Closed},
 };
 
 const READ_ATTEMPTS: u32 = 3;
@@ -31,7 +31,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const UPLOAD_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Is told of each call, once, whatever the number of attempts.
+/// Is told of each call that was sent, once, whatever the number of attempts.
 pub trait CallObserver: Send + Sync {
     /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, `NoCredentials`, or `NoAnswer`; `seconds`
     /// includes all attempts and the pauses between them.
@@ -91,6 +91,9 @@ impl Caller {
             Err(_) => "NoAnswer",
         };
         let result = result.map_err(|error| fault(operation, &error));
+        if result.as_ref().is_err_and(|fault| fault.class == Class::NotLeader) {
+            return result;
+        }
         let code = result.as_ref().err().map(|fault| fault.code.as_str()).filter(|code| !code.is_empty());
         self.observer.call(operation.service(), operation.name(), code.unwrap_or(unanswered), seconds);
         result
@@ -159,6 +162,9 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let (service, operation) = (operation.service(), operation.name());
+    if find::<Closed>(error).is_some() {
+        return Fault::not_sent(service, operation);
+    }
     let SdkError::ServiceError(answer) = error else {
         let what = silence(error);
         tracing::debug!(?service, operation, causes = causes(error), "{what}");
@@ -308,12 +314,12 @@ mod tests {
                 replay::{Answer, Replay, lambda_error, query_error},
             },
         },
-        engine::failure::Failure,
+        engine::{failure::Failure, fence},
     };
 
     async fn delete_role(answer: Answer) -> Fault {
         let replay = Replay::new([answer]);
-        SdkIam::new(&replay.config(), replay.clone()).delete_role("r").await.unwrap_err()
+        SdkIam::new(&replay.config(), replay.clone(), &fence::tests::open()).delete_role("r").await.unwrap_err()
     }
 
     #[tokio::test]
@@ -356,7 +362,7 @@ mod tests {
         for (value, wait) in [("7", Some(7)), ("Wed, 21 Oct 2015 07:28:00 GMT", None)] {
             let body = r#"{"Type":"User","message":"Rate exceeded","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","__type":"TooManyRequestsException"}"#;
             let replay = Replay::new([Answer::Http(429, Some(("retry-after", value)), body.to_owned())]);
-            let lambda = SdkLambda::new(&replay.config(), replay.clone());
+            let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
             let fault = lambda.delete_function("f").await.unwrap_err();
             assert_eq!((fault.code.as_str(), fault.class), ("TooManyRequestsException", Class::Throttled));
             assert_eq!(fault.retry_after, wait.map(Duration::from_secs));
@@ -381,7 +387,10 @@ mod tests {
     async fn an_answer_in_another_format_is_no_answer() {
         let replay = Replay::new([Answer::Http(201, None, "certainly".to_owned())]);
         let new = NewFunction { name: "f".to_owned(), ..NewFunction::default() };
-        let fault = SdkLambda::new(&replay.config(), replay.clone()).create_function(&new).await.unwrap_err();
+        let fault = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open())
+            .create_function(&new)
+            .await
+            .unwrap_err();
         assert_eq!((fault.code.as_str(), fault.class), ("", Class::Transient));
         assert_eq!(fault.message, "unusable answer: not in the service's format");
     }
@@ -425,7 +434,7 @@ mod tests {
                 .to_builder()
                 .credentials_provider(SharedCredentialsProvider::new(Without(error)))
                 .build();
-            let fault = SdkIam::new(&config, replay.clone()).delete_role("r").await.unwrap_err();
+            let fault = SdkIam::new(&config, replay.clone(), &fence::tests::open()).delete_role("r").await.unwrap_err();
             assert_eq!(fault.message, message);
             assert_eq!(fault.class, Class::Transient);
         }
@@ -434,7 +443,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_outs() {
         let replay = Replay::always(Answer::Nothing);
-        let lambda = SdkLambda::new(&replay.config(), replay.clone());
+        let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
         let began = time::Instant::now();
         lambda.delete_function("f").await.unwrap_err();
         assert_eq!(began.elapsed().as_secs(), 20);
@@ -456,7 +465,7 @@ mod tests {
             Answer::Broken(io::ErrorKind::ConnectionReset),
             Answer::Http(204, None, String::new()),
         ]);
-        let lambda = SdkLambda::new(&replay.config(), replay.clone());
+        let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
         assert_eq!(lambda.function("f").await, Ok(None));
         lambda.delete_function("f").await.unwrap_err();
         assert_eq!(lambda.delete_function("f").await, Ok(()));

@@ -7,7 +7,10 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, meta::region::Prov
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
 
-use crate::cloud::{Connect, Connection, fault::Fault, operation::Operation};
+use crate::{
+    cloud::{Connect, Connection, fault::Fault, operation::Operation},
+    engine::fence::Fence,
+};
 
 use super::{
     call::{self, CallObserver, Caller, unusable},
@@ -29,6 +32,8 @@ pub struct ConnectSettings {
     pub ca_bundle: Option<PathBuf>,
     /// Is told of each call.
     pub observer: Arc<dyn CallObserver>,
+    /// Says whether a write may start.
+    pub fence: Fence,
 }
 
 /// Connects by the AWS SDK, with the credentials that its default chain finds
@@ -69,7 +74,7 @@ impl Connect for SdkConnect {
     async fn connect(&self, region: &str) -> Result<Connection, Fault> {
         let region = Region::new(region.to_owned());
         let config = self.config.get_or_init(|| self.load(region.clone())).await;
-        connection(&config.to_builder().region(region.clone()).build(), &region, &self.settings.observer).await
+        connection(&config.to_builder().region(region.clone()).build(), &region, &self.settings).await
     }
 }
 
@@ -81,16 +86,16 @@ pub async fn default_region() -> Option<String> {
 async fn connection(
     config: &SdkConfig,
     region: &Region,
-    observer: &Arc<dyn CallObserver>,
+    ConnectSettings { observer, fence, .. }: &ConnectSettings,
 ) -> Result<Connection, Fault> {
     let (account, partition) = identity(config, observer.clone()).await?;
     Ok(Connection {
         account,
         region: region.to_string(),
         partition,
-        ec2: Arc::new(SdkEc2::new(config, observer.clone())),
-        iam: Arc::new(SdkIam::new(config, observer.clone())),
-        lambda: Arc::new(SdkLambda::new(config, observer.clone())),
+        ec2: Arc::new(SdkEc2::new(config, observer.clone(), fence)),
+        iam: Arc::new(SdkIam::new(config, observer.clone(), fence)),
+        lambda: Arc::new(SdkLambda::new(config, observer.clone(), fence)),
         s3: Arc::new(SdkS3::new(config, observer.clone())),
     })
 }
@@ -116,9 +121,12 @@ fn account_and_partition(arn: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::{
-        fault::Service,
-        sdk::replay::{Replay, ok, query_error},
+    use crate::{
+        cloud::{
+            fault::Service,
+            sdk::replay::{Replay, ok, query_error},
+        },
+        engine::fence,
     };
 
     #[test]
@@ -149,8 +157,8 @@ mod tests {
         let region = Region::new(region.to_owned());
         let name = AppName::new(APP_NAME).unwrap();
         let config = replay.config().to_builder().region(region.clone()).app_name(name).build();
-        let observer: Arc<dyn CallObserver> = replay.clone();
-        connection(&config, &region, &observer).await
+        let settings = ConnectSettings { endpoint_url: None, observer: replay.clone(), fence: fence::tests::open() };
+        connection(&config, &region, &settings).await
     }
 
     #[tokio::test]

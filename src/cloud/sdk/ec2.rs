@@ -8,13 +8,18 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::{
     Client,
+    config::Builder,
     types::{self, IamInstanceProfileSpecification, ResourceType, TagSpecification, VpcAttributeName, VpcEndpointType},
 };
 
-use crate::cloud::{
-    ec2::{
-        Ec2, Endpoint, EndpointChange, EndpointService, Filter, Instance, NetworkInterface, NewEndpoint,
-        ProfileAssociation, RouteTable, SecurityGroup, Subnet, Target, Vpc, VpcDns,
+use crate::{
+    cloud::{
+        ec2::{
+            Ec2, Endpoint, EndpointChange, EndpointService, Filter, Instance, NetworkInterface, NewEndpoint,
+            ProfileAssociation, RouteTable, SecurityGroup, Subnet, Target, Vpc, VpcDns,
+        },
+        fault::{Fault, Service},
+        ownership::Tags,
     },
     fault::Fault,
     operation::Operation,
@@ -44,11 +49,12 @@ pub struct SdkEc2 {
 }
 
 impl SdkEc2 {
-    /// With the configuration's region and credentials.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
+    /// With the configuration's region and credentials; writes only while the fence is open.
+    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>, fence: &Fence) -> Self {
+        let fenced = |config: &SdkConfig| Client::from_conf(Builder::from(config).interceptor(fence.clone()).build());
         Self {
             reads: Client::new(&call::reads(config)),
-            writes: Client::new(&call::writes(config)),
+            writes: fenced(&call::writes(config)),
             caller: Caller::new(observer),
         }
     }

@@ -9,15 +9,19 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_iam::{
     Client,
+    config::Builder,
     types::{self, EntityType, PolicyScopeType, SummaryKeyType},
 };
 use percent_encoding::percent_decode_str;
 
-use crate::cloud::{
-    fault::Fault,
-    iam::{Iam, InstanceProfile, ManagedPolicy, NewRole, Role, RoleDetail},
-    operation::Operation,
-    ownership::Tags,
+use crate::{
+    cloud::{
+        fault::Fault,
+        iam::{Iam, InstanceProfile, ManagedPolicy, NewRole, Role, RoleDetail},
+        operation::Operation,
+        ownership::Tags,
+    },
+    engine::fence::Fence,
 };
 
 use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone, unusable};
@@ -38,11 +42,12 @@ pub struct SdkIam {
 }
 
 impl SdkIam {
-    /// With the configuration's credentials and the partition of its region.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
+    /// With the configuration's credentials and the partition of its region; writes only while the fence is open.
+    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>, fence: &Fence) -> Self {
+        let fenced = |config: &SdkConfig| Client::from_conf(Builder::from(config).interceptor(fence.clone()).build());
         Self {
             reads: Client::new(&call::reads(config)),
-            writes: Client::new(&call::writes(config)),
+            writes: fenced(&call::writes(config)),
             caller: Caller::new(observer),
         }
     }

@@ -4,6 +4,7 @@
 mod call;
 mod connect;
 mod ec2;
+mod fence;
 mod iam;
 mod lambda;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::engine::{
     requeue, status,
 };
 
-use super::{Engine, Outcome, Pass, SUPERSEDED, Work, annotation};
+use super::{Engine, NOT_LEADER, Outcome, Pass, SUPERSEDED, Work, annotation};
 
 /// An object that has failed, or waited for the same, for this long without a break is no longer just "working".
 const FAILING_AFTER: Duration = Duration::from_mins(2);
@@ -29,6 +29,7 @@ pub(super) enum Stop {
     Refuse { reason: String, message: String },
     Planned,
     Superseded,
+    NotLeader,
     Failed(Failure),
 }
 
@@ -42,6 +43,7 @@ impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         match failure.class {
             Class::Terminal => Self::Refuse { reason: failure.reason, message: failure.message },
+            Class::NotLeader => Self::NotLeader,
             _ => Self::Failed(failure),
         }
     }
@@ -55,6 +57,7 @@ impl<K: Kind> Engine<K> {
         let early = matches!(&stop, Stop::Failed(failure) if failure.class == Class::Reference);
         let (outcome, standing, requeue_after) = match stop {
             Stop::Superseded => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
+            Stop::NotLeader => return NOT_LEADER,
             Stop::Converged { message, fingerprint, desired, recheck } => {
                 subject.status.common_mut().plan = Vec::new();
                 self.converged(live, &uid, fingerprint, desired);
@@ -158,8 +161,10 @@ impl<K: Kind> Engine<K> {
     }
 
     pub(super) fn kubernetes_failed(failure: &Failure) -> Pass {
-        if failure.class == Class::Conflict {
-            return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) };
+        match failure.class {
+            Class::Conflict => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
+            Class::NotLeader => return NOT_LEADER,
+            _ => {}
         }
         warn!(kind = %K::kind(&()), %failure, "Kubernetes API call failed");
         let after = requeue::after_failure(Class::Transient, 1, failure.retry_after, rand::random());

@@ -97,7 +97,7 @@ impl ControllerMetrics {
             Outcome::Converged | Outcome::Gone | Outcome::Paused | Outcome::Planned => SUCCESS,
             Outcome::Refused | Outcome::Failed | Outcome::Undecodable | Outcome::Panicked => ERROR,
             Outcome::Waiting => REQUEUE_AFTER,
-            Outcome::Superseded => REQUEUE,
+            Outcome::Superseded | Outcome::NotLeader => REQUEUE,
         };
         self.passes.get_or_create(&PassLabels { controller: kind.to_owned(), result }).inc();
         self.seconds.get_or_create(&labels).observe(time.as_secs_f64());

@@ -16,6 +16,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::election;
 use crate::{
     cloud::{fault::Service, sdk::CallObserver},
     engine::observer::{Census, News, Observer},
@@ -45,6 +46,11 @@ struct Build {
     version: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Election {
+    name: &'static str,
+}
+
 /// What of the operator's settings a dashboard or an alert needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -62,6 +68,7 @@ pub struct Metrics {
     queues: Arc<QueueMetrics>,
     objects: Arc<ObjectMetrics>,
     requests: RequestMetrics,
+    leads: Family<Election, Gauge>,
 }
 
 impl Metrics {
@@ -72,14 +79,24 @@ impl Metrics {
         let build = Family::<Build, Gauge>::default();
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         registry.register("privatelink_operator_build_info", "Always 1; the version is a label", build);
-        Self {
+        let leads = Family::default();
+        registry.register("leader_election_master_status", "Whether this replica leads: 1 or 0", leads.clone());
+        let metrics = Self {
+            leads,
             aws: AwsMetrics::register(&mut registry),
             controllers: ControllerMetrics::register(&mut registry, kinds, limits.concurrency),
             queues: QueueMetrics::register(&mut registry, kinds),
             objects: ObjectMetrics::register(&mut registry, kinds, limits.resync_interval),
             requests: RequestMetrics::register(&mut registry),
             registry,
-        }
+        };
+        metrics.leads(false);
+        metrics
+    }
+
+    /// Notes whether this replica leads.
+    pub fn leads(&self, leads: bool) {
+        self.leads.get_or_create(&Election { name: election::NAME }).set(leads.into());
     }
 
     /// Counts the requests of a client of the Kubernetes API at this host.

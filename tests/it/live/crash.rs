@@ -12,6 +12,7 @@ async fn one_of_each_after_many_kills() {
         live.applied(manifest).await;
     }
     for _ in 0..20 {
+        live.forget_lease().await;
         let operator = Operator::spawn(live.release, &[]);
         // The moment is what is tested: any point of start-up or creation.
         let moment = Duration::from_millis(u64::from(rand::random::<u16>()) % 800 + 50);

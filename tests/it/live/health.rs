@@ -55,6 +55,7 @@ async fn a_kind_that_is_not_served_is_waited_for_while_the_others_work() {
     let live = Live::begin("no-crd").await;
     let definition = Definition::of(&live);
     definition.remove().await;
+    live.forget_lease().await;
     let operator = Operator::spawn(live.release, &[]);
     eventually(async || misses_roles(&operator).await).await.expect("/readyz says what is missing");
     assert_eq!(operator.get("/livez").await, Some((200, "ok".to_owned())));
@@ -83,7 +84,9 @@ async fn a_kind_that_is_not_served_is_waited_for_while_the_others_work() {
 #[tokio::test]
 async fn without_credentials_the_operator_is_alive_and_says_what_it_lacks() {
     let live = Live::begin("no-creds").await;
-    let operator = Operator::spawn_without(live.release, &[], &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    let mut command = live.release.command();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let operator = Operator::spawn_with(command, &[]);
     let lacks = async || readiness(&operator).await == (503, "waiting for: AWS credentials\n".to_owned());
     eventually(lacks).await.expect("all but credentials comes");
     assert_eq!(operator.get("/livez").await, Some((200, "ok".to_owned())));

@@ -15,6 +15,7 @@ use privatelink_operator::{
         kind::Kind,
         observer::News,
         reconcile::{Engine, EngineSettings, Outcome},
+        tenure::Tenure,
     },
 };
 use serde_json::{Value, json};
@@ -127,10 +128,21 @@ pub fn engine_within<K: Kind<World = World>>(
     identity: &ClusterIdentity,
     guardrails: Guardrails,
 ) -> Engine<K> {
+    engine_in(model, identity, guardrails, Tenure::default())
+}
+
+/// The same in a tenure.
+pub fn engine_in<K: Kind<World = World>>(
+    model: &Model,
+    identity: &ClusterIdentity,
+    guardrails: Guardrails,
+    tenure: Tenure,
+) -> Engine<K> {
     let world =
         World::new(Box::new(model.clone()), REGION.to_owned(), identity.clone(), guardrails, Arc::new(model.clone()));
     let cluster = Arc::new(model.clone());
-    Engine::new(Arc::new(world), model.objects::<K>(), cluster.clone(), cluster, EngineSettings::default())
+    let objects = model.objects::<K>();
+    Engine::new(Arc::new(world), objects, cluster.clone(), cluster, EngineSettings::default(), tenure)
 }
 
 /// The model, the operator and the test object.
@@ -233,7 +245,10 @@ impl<K: Kind<World = World>> Run<K> {
             if stop(&self.model) {
                 return last;
             }
-            if self.model.crashed() {
+            if self.model.deposed() {
+                assert_eq!(last, Outcome::NotLeader, "{}", self.story());
+            }
+            if self.model.crashed() || self.model.deposed() {
                 self.restart();
                 continue;
             }

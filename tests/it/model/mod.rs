@@ -32,4 +32,5 @@ mod role_instances;
 mod role_peers;
 mod role_waits;
 mod scenarios;
+mod tenure;
 mod together;

@@ -21,10 +21,11 @@ use super::harness::{Case, NAME, NAMESPACE, Run, content_of, engine, identity};
 /// Orders a fault at the k-th effect from now.
 type Fault = fn(&Model, usize);
 
-const FAULTS: [(&str, Fault); 3] = [
+const FAULTS: [(&str, Fault); 4] = [
     ("crash after", Model::crash_after),
     ("answer lost of", Model::lose_answer),
     ("failure instead of", Model::fail_before),
+    ("lease lost before", Model::lose_lease_before),
 ];
 
 fn lags() -> [Lag; 2] {
@@ -105,7 +106,7 @@ pub async fn deleted_while_creating<K: Kind<World = World>>(case: Case) {
                 fault(&run.model, k);
                 run.settle_until(|model| !model.fault_pending()).await;
                 let happened = !run.model.fault_pending();
-                if run.model.crashed() {
+                if run.model.crashed() || run.model.deposed() {
                     run.restart();
                 }
                 run.model.restart();

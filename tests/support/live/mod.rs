@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod demo;
+pub mod gate;
 pub mod nodes;
 pub mod operator;
 pub mod proxy;
@@ -11,7 +12,10 @@ pub mod release;
 use std::time::Duration;
 
 use k8s_openapi::{
-    api::core::v1::{Event, Namespace},
+    api::{
+        coordination::v1::Lease,
+        core::v1::{Event, Namespace},
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
@@ -29,6 +33,9 @@ use super::statuses;
 pub const PATIENCE: Duration = Duration::from_mins(1);
 /// The cluster id of all live tests: the cluster remembers it.
 pub const CLUSTER_ID: &str = "it";
+
+/// The operators' lease.
+const LEASE: &str = "privatelink-operator";
 
 /// One at a time: an operator watches the whole cluster.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -70,14 +77,33 @@ impl Live {
         Self { client, aws, namespace, network, release, _turn: turn }
     }
 
-    /// Starts an operator that sweeps often and trusts LocalStack to be consistent.
+    /// Starts an operator that sweeps often and trusts LocalStack to be consistent. Others must be gone.
     pub async fn operator(&self, flags: &[&str]) -> Operator {
+        self.forget_lease().await;
         Operator::start(self.release, flags).await
     }
 
     /// Starts an operator of a release of its own, with these values of the chart.
     pub async fn operator_with(&self, values: &Value, flags: &[&str]) -> Operator {
         Operator::start(&Release::install(&self.client, &self.namespace, values).await, flags).await
+    }
+
+    /// Deletes the lease of operators that were killed, so that the next need not wait for it to run out.
+    pub async fn forget_lease(&self) {
+        match self.leases().delete(LEASE, &DeleteParams::default()).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Who holds the lease.
+    pub async fn leader(&self) -> Option<String> {
+        self.leases().get_opt(LEASE).await.unwrap()?.spec?.holder_identity
+    }
+
+    fn leases(&self) -> Api<Lease> {
+        Api::namespaced(self.client.clone(), release::NAMESPACE)
     }
 
     /// The API of one of our kinds in this namespace.

@@ -5,13 +5,15 @@ use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::Child,
+    process::{Child, Command},
 };
 
 use super::{
@@ -33,28 +35,29 @@ impl Operator {
     /// Starts it with what the release gives it, and waits until it is ready.
     pub async fn start(release: &Release, flags: &[&str]) -> Self {
         let operator = Self::spawn(release, flags);
-        eventually(async || operator.get("/readyz").await.is_some_and(|(status, _)| status == 200))
-            .await
-            .unwrap_or_else(|()| panic!("the operator was to become ready; its log:\n{}", operator.log()));
+        operator.ready().await;
         operator
+    }
+
+    /// Waits until it is ready.
+    pub async fn ready(&self) {
+        eventually(async || self.get("/readyz").await.is_some_and(|(status, _)| status == 200))
+            .await
+            .unwrap_or_else(|()| panic!("the operator was to become ready; its log:\n{}", self.log()));
     }
 
     /// Starts it without waiting.
     pub fn spawn(release: &Release, flags: &[&str]) -> Self {
-        Self::spawn_without(release, flags, &[])
+        Self::spawn_with(release.command(), flags)
     }
 
-    /// Starts it without these environment variables, and without waiting.
-    pub fn spawn_without(release: &Release, flags: &[&str], variables: &[&str]) -> Self {
+    /// Starts it with this command line in place of the release's own, and without waiting.
+    pub fn spawn_with(mut command: Command, flags: &[&str]) -> Self {
         let address = free_address();
         let log_dir = tempfile::tempdir().unwrap();
         let log = log_dir.path().join("operator.log");
         let proxy = Proxy::start(&address.to_string());
-        let mut command = release.command();
         command.args(["--aws-endpoint-url", &proxy.url(), "--http-address", &address.to_string()]);
-        for variable in variables {
-            command.env_remove(variable);
-        }
         let child = command
             .args(flags)
             .stdin(Stdio::null())
@@ -68,6 +71,32 @@ impl Operator {
     /// kill -9.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.child.id().expect("it is running");
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub async fn exit(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Whether it leads, as its metrics say.
+    pub async fn leads(&self) -> bool {
+        self.metrics().await.contains("leader_election_master_status{name=\"privatelink-operator\"} 1")
+    }
+
+    /// The proxy between it and AWS.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
     }
 
     /// What it has logged.

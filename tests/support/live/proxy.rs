@@ -3,8 +3,10 @@
 //! `PRIVATELINK_RECORDS` names, for the checks that are made after all tests.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -48,6 +50,8 @@ pub struct Proxy {
 struct Notes {
     operator: String,
     calls: Mutex<Vec<Call>>,
+    under_way: Mutex<Vec<String>>,
+    delays: Mutex<HashMap<String, Duration>>,
     client: Client<HttpConnector, Body>,
 }
 
@@ -58,7 +62,13 @@ impl Proxy {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let notes = Arc::new(Notes { operator: operator.to_owned(), calls: Mutex::default(), client });
+        let notes = Arc::new(Notes {
+            operator: operator.to_owned(),
+            calls: Mutex::default(),
+            under_way: Mutex::default(),
+            delays: Mutex::default(),
+            client,
+        });
         let router = Router::new().fallback(forward).with_state(notes.clone());
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         tokio::spawn(axum::serve(listener, router).into_future());
@@ -74,6 +84,16 @@ impl Proxy {
     pub fn calls(&self) -> Vec<Call> {
         self.notes.calls.lock().unwrap().clone()
     }
+
+    /// Lets the answers to an operation come so much later than LocalStack gives them.
+    pub fn delay(&self, operation: &str, by: Duration) {
+        self.notes.delays.lock().unwrap().insert(operation.to_owned(), by);
+    }
+
+    /// Whether a request for this operation has arrived and was not answered yet.
+    pub fn is_under_way(&self, operation: &str) -> bool {
+        self.notes.under_way.lock().unwrap().iter().any(|under_way| under_way == operation)
+    }
 }
 
 async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response {
@@ -82,6 +102,7 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let service = service(&head.headers);
     let operation = operation(&service, head.method.as_str(), head.uri.path(), &body);
+    notes.under_way.lock().unwrap().push(operation.clone());
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     head.uri = format!("{}{path}", aws::endpoint_url().trim_end_matches('/')).parse::<Uri>().unwrap();
     head.headers.remove(header::HOST);
@@ -90,11 +111,21 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
         Ok(answer) => answer.map(Body::new),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     };
+    let delay = notes.delays.lock().unwrap().get(&operation).copied();
+    tokio::time::sleep(delay.unwrap_or_default()).await;
+    notes.answered(&operation);
     notes.note(Call { operator: notes.operator.clone(), at, service, operation, status: answer.status().as_u16() });
     answer
 }
 
 impl Notes {
+    fn answered(&self, operation: &str) {
+        let mut under_way = self.under_way.lock().unwrap();
+        if let Some(at) = under_way.iter().position(|under_way| under_way == operation) {
+            under_way.swap_remove(at);
+        }
+    }
+
     fn note(&self, call: Call) {
         records::record("calls.jsonl", &call);
         self.calls.lock().unwrap().push(call);

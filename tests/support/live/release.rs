@@ -1,7 +1,10 @@
 //! The chart as it is installed, but for the pods: the operator's process runs with the ServiceAccount's token and with the
 //! arguments of the Deployment, so that what the tests show is what the chart permits.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
@@ -53,6 +56,11 @@ impl Release {
         let token = token(client, namespace, pod["serviceAccountName"].as_str().unwrap()).await;
         fs::write(&kubeconfig, logged_in(namespace, &token).to_string()).unwrap();
         Self { arguments, kubeconfig, _folder: folder }
+    }
+
+    /// The kubeconfig of the ServiceAccount.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// The operator's command line, as in the Deployment; what is appended goes before it.

@@ -113,6 +113,7 @@ fn failure(cut: Cut) -> Failure {
         Cut::Refused(refusal) => Failure::terminal(refusal.code, refusal.message),
         Cut::Unanswered(what) => Failure::new(Class::Transient, "KubernetesUnavailable", what),
         Cut::Throttled => Failure::new(Class::Throttled, "Throttled", "too many requests"),
+        Cut::Fenced => Failure::new(Class::NotLeader, "NotLeader", "not sent"),
     }
 }
 

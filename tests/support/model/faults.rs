@@ -12,6 +12,8 @@ pub enum Cut {
     Unanswered(&'static str),
     /// Throttled, without effect.
     Throttled,
+    /// Not sent: the lease has run out.
+    Fenced,
 }
 
 /// Faults in store.
@@ -21,6 +23,8 @@ pub struct Faults {
     crash_after: Option<usize>,
     lose_answer: Option<usize>,
     fail_before: Option<usize>,
+    lose_lease_before: Option<usize>,
+    fenced: bool,
     throttle: usize,
     denied: Vec<&'static str>,
     refusals: Vec<(&'static str, usize, Refusal)>,
@@ -44,6 +48,13 @@ impl Faults {
         if self.throttle > 0 {
             self.throttle -= 1;
             return Some(Cut::Throttled);
+        }
+        if write && self.lose_lease_before == Some(self.effects + 1) {
+            self.lose_lease_before = None;
+            self.fenced = true;
+        }
+        if write && self.fenced {
+            return Some(Cut::Fenced);
         }
         if write && self.fail_before == Some(self.effects + 1) {
             self.fail_before = None;
@@ -72,6 +83,11 @@ impl Faults {
         self.down
     }
 
+    /// Whether the operator has lost the lease.
+    pub fn fenced(&self) -> bool {
+        self.fenced
+    }
+
     fn reset(&mut self) {
         *self = Self::default();
     }
@@ -96,6 +112,12 @@ impl Model {
         faults.fail_before = Some(faults.effects + k);
     }
 
+    /// The lease runs out before what would be the k-th effect from now: no write has one, until [`Model::restart`].
+    pub fn lose_lease_before(&self, k: usize) {
+        let faults = &mut self.state().faults;
+        faults.lose_lease_before = Some(faults.effects + k);
+    }
+
     /// The next n calls are throttled.
     pub fn throttle(&self, n: usize) {
         self.state().faults.throttle = n;
@@ -117,13 +139,19 @@ impl Model {
         self.state().faults.down()
     }
 
+    /// Whether the operator has lost the lease, so that another leads.
+    pub fn deposed(&self) -> bool {
+        self.state().faults.fenced()
+    }
+
     /// Whether a fault that was ordered has not happened yet.
     pub fn fault_pending(&self) -> bool {
         let faults = &self.state().faults;
-        faults.crash_after.is_some() || faults.lose_answer.is_some() || faults.fail_before.is_some()
+        let writes = [faults.crash_after, faults.lose_answer, faults.fail_before, faults.lose_lease_before];
+        writes.iter().any(Option::is_some)
     }
 
-    /// The operator may be started again, and nothing more goes wrong.
+    /// The operator may be started again, or another leads, and nothing more goes wrong.
     pub fn restart(&self) {
         self.state().faults.reset();
     }

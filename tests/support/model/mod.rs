@@ -244,6 +244,7 @@ impl Model {
         self.gate(operation, write, run).await.map_err(|cut| match cut {
             Cut::Refused(refusal) => Fault::answered(service, operation, refusal.code, &refusal.message),
             Cut::Unanswered(what) => Fault::unanswered(service, operation, what),
+            Cut::Fenced => Fault::not_sent(service, operation),
             Cut::Throttled => {
                 let code = match service {
                     Service::Ec2 => "RequestLimitExceeded",

@@ -6,12 +6,12 @@ use super::*;
 use crate::{
     cloud::ec2::{Addresses, DnsEntry, DnsOptions},
     cloud::sdk::replay::{Answer, Replay, ec2_error, ok},
-    engine::failure::Class,
+    engine::{failure::Class, fence},
 };
 
 fn ec2(answers: impl IntoIterator<Item = Answer>) -> (SdkEc2, Arc<Replay>) {
     let replay = Replay::new(answers);
-    (SdkEc2::new(&replay.config(), replay.clone()), replay)
+    (SdkEc2::new(&replay.config(), replay.clone(), &fence::tests::open()), replay)
 }
 
 fn ids<const N: usize>(ids: [&str; N]) -> BTreeSet<String> {
@@ -343,7 +343,7 @@ async fn an_association_that_is_gone_is_no_fault() {
 #[tokio::test(start_paused = true)]
 async fn writes_are_sent_once_and_reads_three_times() {
     let replay = Replay::always(Answer::Http(500, None, String::new()));
-    let ec2 = SdkEc2::new(&replay.config(), replay.clone());
+    let ec2 = SdkEc2::new(&replay.config(), replay.clone(), &fence::tests::open());
     let (new, change, one) =
         (NewEndpoint::default(), EndpointChange { id: "x".to_owned(), ..EndpointChange::default() }, ids(["x"]));
     let tags = Tags::from([("k".to_owned(), "v".to_owned())]);

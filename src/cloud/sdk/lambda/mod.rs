@@ -12,7 +12,9 @@ mod versions;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use aws_sdk_lambda::Client;
+use aws_sdk_lambda::{Client, config::Builder};
+
+use crate::engine::fence::Fence;
 
 use super::call::{self, CallObserver, Caller};
 
@@ -27,12 +29,13 @@ pub struct SdkLambda {
 }
 
 impl SdkLambda {
-    /// With the configuration's region and credentials.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
+    /// With the configuration's region and credentials; writes only while the fence is open.
+    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>, fence: &Fence) -> Self {
+        let fenced = |config: &SdkConfig| Client::from_conf(Builder::from(config).interceptor(fence.clone()).build());
         Self {
             reads: Client::new(&call::reads(config)),
-            writes: Client::new(&call::writes(config)),
-            uploads: Client::new(&call::uploads(config)),
+            writes: fenced(&call::writes(config)),
+            uploads: fenced(&call::uploads(config)),
             caller: Caller::new(observer),
         }
     }
@@ -43,11 +46,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::SdkLambda;
-    use crate::cloud::sdk::replay::{Answer, Replay};
+    use crate::{
+        cloud::sdk::replay::{Answer, Replay},
+        engine::fence,
+    };
 
     /// The port over prepared answers.
     pub fn lambda(answers: impl IntoIterator<Item = Answer>) -> (SdkLambda, Arc<Replay>) {
         let replay = Replay::new(answers);
-        (SdkLambda::new(&replay.config(), replay.clone()), replay)
+        (SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open()), replay)
     }
 }

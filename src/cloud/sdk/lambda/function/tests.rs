@@ -4,15 +4,18 @@ use futures::{FutureExt, TryFutureExt};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cloud::{
-    lambda::{Environment, FileSystemConfig, ImageConfig, LoggingConfig, Settings, VpcConfig},
-    sdk::replay::{Answer, Replay, lambda_error, ok},
-    sensitive::Sensitive,
+use crate::{
+    cloud::{
+        lambda::{Environment, FileSystemConfig, ImageConfig, LoggingConfig, Settings, VpcConfig},
+        sdk::replay::{Answer, Replay, lambda_error, ok},
+        sensitive::Sensitive,
+    },
+    engine::fence,
 };
 
 fn lambda(answers: impl IntoIterator<Item = Answer>) -> (SdkLambda, Arc<Replay>) {
     let replay = Replay::new(answers);
-    (SdkLambda::new(&replay.config(), replay.clone()), replay)
+    (SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open()), replay)
 }
 
 fn configuration() -> Value {
@@ -333,7 +336,7 @@ async fn a_function_that_is_gone_needs_no_deletion() {
 #[tokio::test(start_paused = true)]
 async fn writes_are_sent_once_and_reads_three_times() {
     let replay = Replay::always(Answer::Http(500, None, String::new()));
-    let lambda = SdkLambda::new(&replay.config(), replay.clone());
+    let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
     let new = new_function();
     let configuration = ConfigurationChange { name: "f".to_owned(), ..ConfigurationChange::default() };
     let code = CodeChange { name: "f".to_owned(), ..CodeChange::default() };
