@@ -18,7 +18,7 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 	dev/environment run -- dev/test
 
 .PHONY: lint
-lint: ## Check format, clippy, dependencies, and that crds/ and docs/ are what the code says
+lint: ## Check format, clippy, dependencies, and that crds/, docs/ and the chart are what the code says
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
@@ -34,7 +34,7 @@ examples: ## Ask a real apiserver whether it accepts examples/
 	dev/environment run -- dev/check-examples
 
 .PHONY: crds
-crds: ## Write crds/ and the field reference in docs/ from the code
+crds: ## Write crds/, the field reference in docs/, and the chart's definitions and rules from the code
 	cargo run --quiet --locked -- crds --docs docs --chart charts/privatelink-operator
 
 .PHONY: image
