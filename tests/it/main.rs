@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chart;
 mod docs;
 mod live;
 mod model;
+mod monitoring;
 mod security;

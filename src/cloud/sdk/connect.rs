@@ -7,13 +7,10 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, meta::region::Prov
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
 
-use crate::cloud::{
-    Connect, Connection,
-    fault::{Fault, Service},
-};
+use crate::cloud::{Connect, Connection, fault::Fault, operation::Operation};
 
 use super::{
-    call::{self, CallObserver, Caller},
+    call::{self, CallObserver, Caller, unusable},
     ec2::SdkEc2,
     iam::SdkIam,
     lambda::SdkLambda,
@@ -100,12 +97,12 @@ async fn connection(
 
 /// The account and the partition of the credentials.
 async fn identity(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Result<(String, String), Fault> {
-    const OPERATION: &str = "GetCallerIdentity";
-    let caller = Caller::new(Service::Sts, observer);
+    const OPERATION: Operation = Operation::GetCallerIdentity;
+    let caller = Caller::new(observer);
     let sts = aws_sdk_sts::Client::new(&call::reads(config));
     let answer = caller.run(OPERATION, sts.get_caller_identity().send()).await?;
     account_and_partition(answer.arn.as_deref().unwrap_or_default())
-        .ok_or_else(|| caller.unusable(OPERATION, "no ARN with an account and a partition"))
+        .ok_or_else(|| unusable(OPERATION, "no ARN with an account and a partition"))
 }
 
 /// From `arn:<partition>:<service>:<region>:<account>:<resource>`.
@@ -119,7 +116,10 @@ fn account_and_partition(arn: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::sdk::replay::{Replay, ok, query_error};
+    use crate::cloud::{
+        fault::Service,
+        sdk::replay::{Replay, ok, query_error},
+    };
 
     #[test]
     fn arns() {

@@ -10,7 +10,10 @@ mod endpoint_types;
 mod examples;
 mod function_code;
 mod function_settings;
+mod health;
+mod install;
 mod lifecycle;
+mod metrics;
 mod ownership;
 mod references;
 mod rest;
@@ -18,6 +21,7 @@ mod role_whole;
 mod startup;
 mod story;
 mod trust;
+mod watched;
 
 /// An interface endpoint in the test's network.
 pub const ENDPOINT: &str = "

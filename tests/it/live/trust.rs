@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::live::{CLUSTER_ID, Live, aws, eventually, operator};
+use crate::support::live::{Live, aws, eventually};
 
 /// The TLS server. Returns its URL, and the authority's certificate.
 async fn serve_tls() -> (String, String) {
@@ -53,9 +53,9 @@ async fn serve_tls() -> (String, String) {
 }
 
 /// Starts an operator that has this AWS; its log goes to the file.
-fn start(aws: &str, bundle: Option<&Path>, log: &Path) -> Child {
-    let mut command = operator::command(CLUSTER_ID, aws);
-    command.args(["--http-address", "127.0.0.1:0"]).env_remove("AWS_CA_BUNDLE");
+fn start(live: &Live, aws: &str, bundle: Option<&Path>, log: &Path) -> Child {
+    let mut command = live.release.command();
+    command.args(["--aws-endpoint-url", aws, "--http-address", "127.0.0.1:0"]).env_remove("AWS_CA_BUNDLE");
     if let Some(bundle) = bundle {
         command.env("AWS_CA_BUNDLE", bundle);
     }
@@ -76,12 +76,12 @@ async fn the_bundle_that_the_environment_names_is_trusted_and_the_system_is_not_
     let (bundle, log): (PathBuf, PathBuf) = (dir.path().join("bundle.pem"), dir.path().join("operator.log"));
     fs::write(&bundle, trusted).unwrap();
 
-    let stranger = start(&url, None, &log);
+    let stranger = start(&live, &url, None, &log);
     logs(&log, "GetCallerIdentity: no answer: the certificate's issuer is not trusted; AWS_CA_BUNDLE names a file")
         .await;
     drop(stranger);
 
-    let acquainted = start(&url, Some(&bundle), &log);
+    let acquainted = start(&live, &url, Some(&bundle), &log);
     live.applied(super::ENDPOINT).await;
     live.ready("VpcEndpoint", "lambda").await;
     live.end().await;
@@ -90,16 +90,17 @@ async fn the_bundle_that_the_environment_names_is_trusted_and_the_system_is_not_
 
 #[tokio::test]
 async fn a_bundle_that_cannot_be_used_keeps_the_operator_from_starting() {
+    let live = Live::begin("bundle").await;
     let dir = tempfile::tempdir().unwrap();
     let bundle = dir.path().join("bundle.pem");
     for (content, expected) in [(None, "No such file"), (Some(""), "no certificate in it")] {
         if let Some(content) = content {
             fs::write(&bundle, content).unwrap();
         }
-        let mut command = operator::command(CLUSTER_ID, "https://127.0.0.1:9");
-        let output = command.env("AWS_CA_BUNDLE", &bundle).output().await.unwrap();
+        let output = live.release.command().env("AWS_CA_BUNDLE", &bundle).output().await.unwrap();
         assert!(!output.status.success());
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains(&format!("--aws-ca-bundle {}: {expected}", bundle.display())), "{error}");
     }
+    live.end().await;
 }
