@@ -232,11 +232,14 @@ where
     if failure.is_io() { "no answer: no connection" } else { "the request could not be sent" }.to_owned()
 }
 
-/// What TLS had against the other side. It may stand in an I/O error, which does not tell it as its source.
+/// What TLS had against the other side. It stands in I/O errors, one in another, which do not tell it as their source.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     chain(error).find_map(|error| {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        error.downcast_ref::<rustls::Error>().or_else(|| inner?.downcast_ref())
+        let mut innermost = error;
+        while let Some(inner) = innermost.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            innermost = inner;
+        }
+        innermost.downcast_ref()
     })
 }
 
