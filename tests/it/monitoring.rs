@@ -23,8 +23,8 @@ pub fn documented() -> BTreeMap<String, (String, Vec<String>)> {
     rows.collect()
 }
 
-/// The names of metrics in a PromQL expression: words that are not followed by a bracket, outside of strings, selectors
-/// and lists of labels.
+/// The names of metrics in a PromQL expression: words that call no function and no aggregation, outside of strings,
+/// selectors and lists of labels.
 fn metrics_of(expression: &str) -> Vec<String> {
     const KEYWORDS: [&str; 6] = ["and", "or", "unless", "bool", "offset", "inf"];
     const LISTS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
@@ -46,7 +46,8 @@ fn metrics_of(expression: &str) -> Vec<String> {
             rest = &after[after.find(')').expect("a list ends")..];
         } else {
             let is_name = !word.starts_with(|c: char| c.is_ascii_digit()) && !KEYWORDS.contains(&word.as_str());
-            if is_name && !after.starts_with('(') && !LISTS.contains(&word.as_str()) {
+            let is_call = ["(", "by ", "without "].iter().any(|next| after.starts_with(next));
+            if is_name && !is_call && !LISTS.contains(&word.as_str()) {
                 names.push(word.clone());
             }
             rest = &rest[word.len()..];
