@@ -19,7 +19,8 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 	dev/environment run -- dev/test
 
 .PHONY: lint
-lint: ## Check format, clippy, dependencies, and that crds/ and docs/ are what the code says
+lint: ## Check format, clippy, dependencies, scripts, and that crds/, docs/ and the chart are what the code says
+	dev/lint
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
@@ -35,13 +36,13 @@ examples: ## Ask a real apiserver whether it accepts examples/
 	dev/environment run -- dev/check-examples
 
 .PHONY: crds
-crds: ## Write crds/ and the field reference in docs/ from the code
+crds: ## Write crds/, the field reference in docs/, and the chart's definitions and rules from the code
 	cargo run --quiet --locked -- crds --docs docs --chart charts/privatelink-operator
 
 .PHONY: image
-image: ## Build the operator's image, privatelink-operator:dev; PROFILE=dev builds it sooner (needs Docker, musl-gcc)
+image: ## Build the operator's image, privatelink-operator:dev (needs Docker, musl-gcc)
 	dev/image
 
 .PHONY: kind
-kind: ## Make a kind cluster with the operator and LocalStack in it, and test against it (needs Docker, kind, kubectl, helm)
+kind: ## Play the story with the chart on a kind cluster, and test there (needs Docker, kind, kubectl, helm); KEEP=1 leaves it
 	dev/kind

@@ -10,16 +10,12 @@ const LEASE: &str = "privatelink-operator";
 
 /// The sets of rules, by the name of the chart's file.
 pub fn sets() -> [(&'static str, Vec<PolicyRule>); 4] {
-    [("cluster", cluster()), ("watched", watched()), ("own", own()), ("secrets", secrets())]
+    [("kube-system", kube_system()), ("watched", watched()), ("own", own()), ("secrets", secrets())]
 }
 
-/// In the whole cluster, whichever namespaces are watched: its uid, and whether the kinds are installed.
-fn cluster() -> Vec<PolicyRule> {
-    let definitions = kinds::crds().into_iter().filter_map(|crd| crd.metadata.name);
-    vec![
-        rule("", &["namespaces"], &["get"]).only("kube-system"),
-        rule("apiextensions.k8s.io", &["customresourcedefinitions"], &["get"]).only_each(definitions),
-    ]
+/// In the namespace `kube-system`: its uid, which tells this cluster from a copy of it.
+fn kube_system() -> Vec<PolicyRule> {
+    vec![only("kube-system", rule("", &["namespaces"], &["get"]))]
 }
 
 /// Where objects are watched: the kinds, what kinds make, what they take data from, and Events.
@@ -46,9 +42,9 @@ fn watched() -> Vec<PolicyRule> {
 fn own() -> Vec<PolicyRule> {
     vec![
         rule("", &["configmaps"], &["create"]),
-        rule("", &["configmaps"], &["get"]).only(identity::CONFIG_MAP),
+        only(identity::CONFIG_MAP, rule("", &["configmaps"], &["get"])),
         rule("coordination.k8s.io", &["leases"], &["create"]),
-        rule("coordination.k8s.io", &["leases"], &["get", "update"]).only(LEASE),
+        only(LEASE, rule("coordination.k8s.io", &["leases"], &["get", "update"])),
     ]
 }
 
@@ -66,20 +62,9 @@ fn rule<R: AsRef<str>>(group: &str, resources: &[R], verbs: &[&str]) -> PolicyRu
     }
 }
 
-/// Narrows a rule to objects of these names.
-trait Only {
-    fn only(self, name: &str) -> Self;
-    fn only_each(self, names: impl Iterator<Item = String>) -> Self;
-}
-
-impl Only for PolicyRule {
-    fn only(self, name: &str) -> Self {
-        self.only_each(std::iter::once(name.to_owned()))
-    }
-
-    fn only_each(self, names: impl Iterator<Item = String>) -> Self {
-        Self { resource_names: Some(names.collect()), ..self }
-    }
+/// The rule for the object of this name alone.
+fn only(name: &str, rule: PolicyRule) -> PolicyRule {
+    PolicyRule { resource_names: Some(vec![name.to_owned()]), ..rule }
 }
 
 #[cfg(test)]

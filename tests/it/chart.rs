@@ -1,8 +1,10 @@
 //! The chart's values: each does something, none is taken that does not exist or makes no sense, and its page lists them all.
 //! What the objects look like is told by charts/privatelink-operator/tests.
 
-use std::{fs, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
+use clap::CommandFactory;
+use privatelink_operator::cli::Cli;
 use serde_json::{Map, Value, json};
 
 use crate::support::live::release::chart;
@@ -33,6 +35,9 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("caBundle.key", r#""bundle.pem""#, r#"{"caBundle":{"secretName":"authorities"}}"#),
     ("crds.enabled", "false", "{}"),
     ("crds.keep", "false", "{}"),
+    ("leaderElection.leaseDuration", r#""30s""#, "{}"),
+    ("leaderElection.renewDeadline", r#""20s""#, "{}"),
+    ("leaderElection.retryPeriod", r#""4s""#, "{}"),
     ("replicas", "3", "{}"),
     ("image.repository", r#""registry.example/operator""#, "{}"),
     ("image.tag", r#""v2""#, "{}"),
@@ -112,6 +117,7 @@ const WRONG: &[(&str, &str)] = &[
     ("guardrails.rolePathPrefix", r#""tenants""#),
     ("guardrails.allowAdoption", r#""yes""#),
     ("caBundle", r#"{"configMapName":"a","secretName":"b"}"#),
+    ("leaderElection.leaseDuration", r#""long""#),
     ("replicas", "-1"),
     ("image.digest", r#""sha256:short""#),
     ("image.pullPolicy", r#""Sometimes""#),
@@ -165,6 +171,24 @@ fn wrong_values_are_refused_with_their_name() {
         };
         assert!(error.contains(&format!("/{}", path.replace('.', "/"))), "{path}: {error}");
     }
+}
+
+/// Flags that the chart has no value for: the port is the same in every pod.
+const FIXED: &[&str] = &["http-address"];
+
+#[test]
+fn every_flag_of_the_operator_has_a_value() {
+    let operator = Cli::command();
+    let flags = operator.find_subcommand("run").unwrap().get_arguments();
+    // What has a variable is given by that.
+    let flags = flags.filter(|flag| flag.get_env().is_none()).filter_map(clap::Arg::get_long);
+    let expected: BTreeSet<String> = flags.filter(|flag| !FIXED.contains(flag)).map(str::to_owned).collect();
+    let all = fs::read_to_string(chart().join("tests/values/all.yaml")).unwrap();
+    let rendered = render(&serde_saphyr::from_str(&all).unwrap()).unwrap();
+    let arguments = rendered.lines().filter_map(|line| line.trim().strip_prefix("- "));
+    let flags = arguments.filter_map(|argument| argument.trim_matches('"').strip_prefix("--"));
+    let given: BTreeSet<String> = flags.map(|flag| flag.split('=').next().unwrap_or(flag).to_owned()).collect();
+    assert_eq!(given, expected);
 }
 
 #[test]

@@ -33,8 +33,8 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Is told of each call, once, whatever the number of attempts.
 pub trait CallObserver: Send + Sync {
-    /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, or `NoAnswer`; `seconds` includes
-    /// all attempts and the pauses between them.
+    /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, `NoCredentials`, or `NoAnswer`; `seconds`
+    /// includes all attempts and the pauses between them.
     fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64);
 }
 
@@ -83,13 +83,16 @@ impl Caller {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let started = Instant::now();
-        let result = Box::pin(call).await.map_err(|error| fault(operation, &error));
-        let code = match &result {
+        let result = Box::pin(call).await;
+        let seconds = started.elapsed().as_secs_f64();
+        let unanswered = match &result {
             Ok(_) => "OK",
-            Err(fault) if fault.code.is_empty() => "NoAnswer",
-            Err(fault) => &fault.code,
+            Err(error) if find::<CredentialsError>(error).is_some() => "NoCredentials",
+            Err(_) => "NoAnswer",
         };
-        self.observer.call(operation.service(), operation.name(), code, started.elapsed().as_secs_f64());
+        let result = result.map_err(|error| fault(operation, &error));
+        let code = result.as_ref().err().map(|fault| fault.code.as_str()).filter(|code| !code.is_empty());
+        self.observer.call(operation.service(), operation.name(), code.unwrap_or(unanswered), seconds);
         result
     }
 
@@ -214,10 +217,38 @@ where
         SdkError::ConstructionFailure(_) => return "the request could not be made".to_owned(),
         _ => return UNREADABLE.to_owned(),
     };
+    if let Some(error) = tls_error(error) {
+        return format!("no answer: {}", distrust(error));
+    }
     if let Some(kind) = find::<io::Error>(error).map(io::Error::kind).filter(|kind| TELLING.contains(kind)) {
         return format!("no answer: {kind}");
     }
     if failure.is_io() { "no answer: no connection" } else { "the request could not be sent" }.to_owned()
+}
+
+/// What TLS had against the other side. It may stand in an I/O error, which does not tell it as its source.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    chain(error).find_map(|error| {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        error.downcast_ref::<rustls::Error>().or_else(|| inner?.downcast_ref())
+    })
+}
+
+/// Without names and times, which rustls's own texts have.
+fn distrust(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Certificate;
+    let rustls::Error::InvalidCertificate(certificate) = error else { return "TLS could not be agreed on" };
+    match certificate {
+        Certificate::UnknownIssuer => {
+            "the certificate's issuer is not trusted; AWS_CA_BUNDLE names a file with the authorities that are"
+        }
+        Certificate::Expired | Certificate::ExpiredContext { .. } => "the certificate has expired",
+        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "the certificate is not valid yet",
+        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+            "the certificate is for another name"
+        }
+        _ => "the certificate is not valid",
+    }
 }
 
 fn without_credentials(error: &CredentialsError) -> String {

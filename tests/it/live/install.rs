@@ -13,12 +13,13 @@ use k8s_openapi::{
 use kube::{
     Api,
     api::{DeleteParams, ListParams, Patch, PatchParams},
+    core::DynamicObject,
 };
 use serde_json::json;
 use tokio::process::Command;
 
 use super::ROLE;
-use crate::support::live::{CLUSTER_ID, Live, eventually, nodes::Nodes, release};
+use crate::support::live::{CLUSTER_ID, Live, condition, eventually, nodes::Nodes, release};
 
 const RELEASE: &str = "privatelink-operator";
 
@@ -47,6 +48,7 @@ async fn install_upgrade_and_uninstall_leave_custom_resources_and_aws_alone() {
     assert_eq!((status.available_replicas, status.updated_replicas), (Some(2), Some(2)), "--wait waited");
     assert_eq!(places(&live, &system).await, 2, "the two pods run on two nodes");
     assert_eq!(live.get("InstanceRole", "client").await, role, "the upgrade touches no custom resource");
+    the_first_manifest_works(&live, &system).await;
 
     helm(&system, &["uninstall", RELEASE], None, &["--wait", "--timeout", "2m"]).await;
     eventually(async || pods(&live, &system).await.is_empty()).await.expect("the pods go");
@@ -64,6 +66,23 @@ async fn install_upgrade_and_uninstall_leave_custom_resources_and_aws_alone() {
     Api::<Namespace>::all(live.client.clone()).delete(&system, &DeleteParams::default()).await.unwrap();
     nodes.end().await;
     live.end().await;
+}
+
+/// What the notes tell a new user to apply becomes Ready.
+async fn the_first_manifest_works(live: &Live, system: &str) {
+    let notes = helm(system, &["get", "notes", RELEASE], None, &[]).await;
+    let manifest = notes.split_once("<<'YAML'\n").unwrap().1.split_once("  YAML\n").unwrap().0;
+    let manifest: DynamicObject = serde_saphyr::from_str(manifest).unwrap();
+    let metadata = &manifest.metadata;
+    let (namespace, name) = (metadata.namespace.clone().unwrap(), metadata.name.clone().unwrap());
+    let operator = live.operator(&[]).await;
+    let api = live.api_in(&namespace, "InstanceRole");
+    api.patch(&name, &PatchParams::apply("it"), &Patch::Apply(&manifest)).await.unwrap();
+    let object = async || serde_json::to_value(api.get_opt(&name).await.unwrap()).unwrap();
+    eventually(async || condition(&object().await, "Ready")["status"] == "True").await.expect("it becomes Ready");
+    api.delete(&name, &DeleteParams::default()).await.unwrap();
+    eventually(async || object().await.is_null()).await.expect("it goes");
+    operator.kill().await;
 }
 
 /// A namespace that admits only pods of the restricted standard.
@@ -88,9 +107,10 @@ async fn places(live: &Live, namespace: &str) -> usize {
     nodes.len()
 }
 
-async fn helm(namespace: &str, verb: &[&str], chart: Option<&Path>, flags: &[&str]) {
+async fn helm(namespace: &str, verb: &[&str], chart: Option<&Path>, flags: &[&str]) -> String {
     let mut helm = Command::new("helm");
     let output = helm.args(verb).args(chart).args(["--namespace", namespace]).args(flags).output().await;
     let output = output.expect("helm is on the PATH; run the tests by `make test`");
     assert!(output.status.success(), "helm {verb:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -38,6 +38,7 @@ pub async fn from_nothing<K: Kind<World = World>>(case: Case) {
         [Lag::NONE, Lag::reads(1), Lag::reads(3), Lag::time(Duration::from_secs(2)), Lag::time(Duration::from_secs(10))]
     {
         let mut run = Run::<K>::converged(&case, lag).await;
+        run.assert_told_of_each_effect();
         sleep(Duration::from_secs(20)).await;
         run.assert_rests(&case, &content).await;
     }
@@ -264,10 +265,15 @@ pub async fn drift<K: Kind<World = World>>(case: Case) {
         for drift in &drifts {
             run.model.drift(&run.uid, *drift);
         }
-        if run.model.content() != content {
+        let drifted = run.model.content() != content;
+        if drifted {
             assert!(run.sweep_wakes().await, "{drifts:?} is not seen by a sweep");
         }
+        let (events, news) = (run.model.events().len(), run.model.news().len());
         run.expect(Outcome::Converged).await;
+        if drifted {
+            run.assert_told_of_drift(events, news);
+        }
         run.assert_rests(&case, &content).await;
     }
 }

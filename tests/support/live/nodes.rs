@@ -25,9 +25,11 @@ impl Nodes {
     /// Adds the nodes to the cluster of the tests and waits until they are ready.
     pub async fn start(client: &Client) -> Self {
         let kubeconfig = std::env::var("KUBECONFIG").expect("KUBECONFIG leads to a cluster");
+        let stages = std::env::var("KWOK_STAGES").expect("KWOK_STAGES is set; run the tests by `make test`");
         let simulator = [
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
             "--server-address=127.0.0.1:0",
+            &format!("--config={stages}"),
             &format!("--kubeconfig={kubeconfig}"),
         ];
         let scheduler = ["--leader-elect=false", "--secure-port=0", &format!("--kubeconfig={kubeconfig}")];

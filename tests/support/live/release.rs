@@ -40,7 +40,11 @@ impl Release {
         let objects = render(&folder, namespace, values).await;
         let owner = make_namespace(client, namespace).await;
         for object in objects.iter().filter(|object| GRANTING.contains(&object["kind"].as_str().unwrap())) {
-            apply(client, object.clone(), &owner).await;
+            let mut object = object.clone();
+            if object["metadata"]["namespace"] != namespace {
+                object["metadata"]["ownerReferences"] = owner.clone();
+            }
+            apply(client, &object).await;
         }
         let pod = &of_kind(&objects, "Deployment")["spec"]["template"]["spec"];
         let arguments = pod["containers"][0]["args"].as_array().unwrap();
@@ -88,6 +92,7 @@ async fn render(folder: &tempfile::TempDir, namespace: &str, values: &Value) -> 
     documents.map(|document| serde_saphyr::from_str(document).expect("helm renders YAML")).collect()
 }
 
+/// Makes the namespace; gives what makes it the owner of an object.
 async fn make_namespace(client: &Client, name: &str) -> Value {
     let namespace = Namespace {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
@@ -98,7 +103,7 @@ async fn make_namespace(client: &Client, name: &str) -> Value {
     json!([{ "apiVersion": "v1", "kind": "Namespace", "name": name, "uid": made.metadata.uid }])
 }
 
-async fn apply(client: &Client, mut object: Value, owner: &Value) {
+async fn apply(client: &Client, object: &Value) {
     let (group, version) = match object["apiVersion"].as_str().unwrap().split_once('/') {
         Some((group, version)) => (group.to_owned(), version.to_owned()),
         None => (String::new(), object["apiVersion"].as_str().unwrap().to_owned()),
@@ -108,12 +113,9 @@ async fn apply(client: &Client, mut object: Value, owner: &Value) {
     let name = object["metadata"]["name"].as_str().unwrap().to_owned();
     let api: Api<DynamicObject> = match object["metadata"]["namespace"].as_str() {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => {
-            object["metadata"]["ownerReferences"] = owner.clone();
-            Api::all_with(client.clone(), &resource)
-        }
+        None => Api::all_with(client.clone(), &resource),
     };
-    api.patch(&name, &PatchParams::apply("it").force(), &Patch::Apply(&object)).await.unwrap();
+    api.patch(&name, &PatchParams::apply("it").force(), &Patch::Apply(object)).await.unwrap();
 }
 
 fn of_kind<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
