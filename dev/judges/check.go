@@ -12,13 +12,14 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/yaml"
 )
 
 // Tally counts what was judged of one kind.
 type Tally struct {
-	watched, modelled, foreign int
-	distinct                   map[uint64]bool
+	watched, modelled, foreign, gaps int
+	distinct                         map[uint64]bool
 	// By judge, then by verdict.
 	verdicts map[string]map[string]int
 }
@@ -41,13 +42,16 @@ func check(repository, path string, out io.Writer) error {
 		if !known {
 			return fmt.Errorf("unknown kind %s", object.GetKind())
 		}
-		if hasForeignStatus(object) {
+		switch {
+		case record.Type == watch.Error:
+			tally.gaps++
+			return nil
+		case hasForeignStatus(object):
 			tally.foreign++
 			return nil
-		}
-		if record.Type == written {
+		case record.Type == written:
 			tally.modelled++
-		} else {
+		default:
 			tally.watched++
 		}
 		tally.distinct[maphash.Bytes(seed, timeless(object))] = true
@@ -73,13 +77,13 @@ func check(repository, path string, out io.Writer) error {
 func suffices(kstatus string, tallies map[string]*Tally) error {
 	for _, kind := range kinds {
 		if tallies[kind].watched == 0 {
-			return fmt.Errorf("no version of a %s was recorded from an apiserver", kind)
+			return fmt.Errorf("no version of %s was recorded from an apiserver", kind)
 		}
 		for _, verdict := range []status.Status{
 			status.InProgressStatus, status.CurrentStatus, status.FailedStatus, status.TerminatingStatus,
 		} {
 			if tallies[kind].verdicts[kstatus][string(verdict)] == 0 {
-				return fmt.Errorf("no recorded version of a %s is %s", kind, verdict)
+				return fmt.Errorf("no recorded version of %s is %s", kind, verdict)
 			}
 		}
 	}
@@ -88,10 +92,11 @@ func suffices(kstatus string, tallies map[string]*Tally) error {
 
 func report(out io.Writer, judges []Judge, tallies map[string]*Tally) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "KIND\tVERSIONS\tOF A MODEL\tOF OTHERS\tDISTINCT\tJUDGE\tVERDICTS")
+	fmt.Fprintln(table, "KIND\tVERSIONS\tOF A MODEL\tOF OTHERS\tGAPS\tDISTINCT\tJUDGE\tVERDICTS")
 	for _, kind := range kinds {
 		tally := tallies[kind]
-		start := fmt.Sprintf("%s\t%d\t%d\t%d\t%d", kind, tally.watched, tally.modelled, tally.foreign, len(tally.distinct))
+		start := fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d",
+			kind, tally.watched, tally.modelled, tally.foreign, tally.gaps, len(tally.distinct))
 		for _, judge := range judges {
 			verdicts := tally.verdicts[judge.Name]
 			var counts []string
@@ -99,7 +104,7 @@ func report(out io.Writer, judges []Judge, tallies map[string]*Tally) {
 				counts = append(counts, fmt.Sprintf("%s %d", verdict, verdicts[verdict]))
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\n", start, judge.Name, strings.Join(counts, ", "))
-			start = "\t\t\t\t"
+			start = "\t\t\t\t\t"
 		}
 	}
 	table.Flush()

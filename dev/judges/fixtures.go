@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/yaml"
 )
 
@@ -33,7 +34,7 @@ func writeFixtures(repository, path string) error {
 	}
 	err := eachRecord(path, func(record Record) error {
 		object := record.Object
-		if record.Type == written || hasForeignStatus(object) {
+		if record.Type == written || record.Type == watch.Error || hasForeignStatus(object) {
 			return nil
 		}
 		if name := state(object); found[object.GetKind()][name] == nil {

@@ -114,15 +114,16 @@ func records(t *testing.T, lines ...string) string {
 }
 
 func TestRecordsThatShowLittleAreRefused(t *testing.T) {
-	gap := `{"type":"ERROR","object":{"apiVersion":"v1","kind":"Status","code":410}}`
+	gap := `{"type":"ERROR","object":{"kind":"InstanceRole"}}`
 	current, err := endpoint(t, 2, "Ready True 2").MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
+	added := `{"type":"ADDED","object":` + strings.TrimSpace(string(current)) + `}`
 	for what, path := range map[string]string{
-		"no version of a": records(t, `{"type":"ADDED","object":`+strings.TrimSpace(string(current))+`}`),
-		"has a gap":       records(t, gap),
-		"no such file":    filepath.Join(t.TempDir(), "statuses.jsonl"),
+		"no version of InstanceRole": records(t, gap, added),
+		"unknown type":               records(t, strings.Replace(added, "ADDED", "LISTED", 1)),
+		"no such file":               filepath.Join(t.TempDir(), "statuses.jsonl"),
 	} {
 		if err := check(repository, path, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)

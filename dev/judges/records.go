@@ -18,7 +18,8 @@ const operator = "privatelink-operator"
 // writes, not what others do; all others come from a watch on an apiserver.
 const written watch.EventType = "WRITTEN"
 
-// Record is one version of a custom resource.
+// Record is one version of a custom resource; with the type watch.Error, the place where versions of its kind may be
+// missing, since the apiserver was restarted and could not go back to where a watch ended.
 type Record struct {
 	Type   watch.EventType
 	Object *unstructured.Unstructured
@@ -60,9 +61,9 @@ func parseRecord(line []byte) (Record, error) {
 		return Record{}, err
 	}
 	switch raw.Type {
-	case watch.Added, watch.Modified, watch.Deleted, written:
+	case watch.Added, watch.Modified, watch.Deleted, watch.Error, written:
 	default:
-		return Record{}, fmt.Errorf("the recording has a gap: %s", line)
+		return Record{}, fmt.Errorf("unknown type in %s", line)
 	}
 	object := &unstructured.Unstructured{}
 	if err := object.UnmarshalJSON(raw.Object); err != nil {
