@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crds;
 mod docs;
 mod live;
 mod model;
