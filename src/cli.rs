@@ -24,7 +24,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator.
     Run(Box<RunArgs>),
-    /// Write the CustomResourceDefinitions, one file a kind.
+    /// Write the CustomResourceDefinitions, one file a kind, and what else follows from the code.
     Crds(CrdsArgs),
 }
 
@@ -37,13 +37,18 @@ pub struct CrdsArgs {
     /// The folder with a page for each kind, whose field reference is written too.
     #[arg(long)]
     pub docs: Option<PathBuf>,
+    /// The folder of the chart, whose CustomResourceDefinitions and RBAC rules are written too.
+    #[arg(long)]
+    pub chart: Option<PathBuf>,
     /// Write nothing; fail if a file differs from what would be written.
     #[arg(long)]
     pub check: bool,
 }
 
-/// Arguments of `run`.
+/// Arguments of `run`. A flag given twice means what the last one says, so that whoever runs the operator from a
+/// manifest can append to it.
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub struct RunArgs {
     /// Name of this cluster in the ownership tags of its AWS objects; never to be changed.
     #[arg(long, value_parser = cluster_id)]
@@ -54,6 +59,9 @@ pub struct RunArgs {
     /// Endpoint for all AWS services, for tests against LocalStack.
     #[arg(long, value_name = "URL", value_parser = url)]
     aws_endpoint_url: Option<String>,
+    /// PEM file with the certificate authorities that AWS's endpoints are verified by, instead of the system's.
+    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    aws_ca_bundle: Option<PathBuf>,
     /// Time between two sweeps for drift.
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
     resync_interval: Duration,
@@ -102,6 +110,9 @@ pub struct RunArgs {
     /// Adopt, and touch instances, only where AWS carries the tag privatelink.dev/allow=<cluster>/<namespace>.
     #[arg(long)]
     require_allow_tag: bool,
+    /// Namespaces whose objects are worked on; absent: all.
+    #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
+    watch_namespaces: Vec<String>,
     /// Namespaces whose Secrets functions may use for code and environment; absent: none.
     #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
     secret_namespaces: Vec<String>,
@@ -116,6 +127,8 @@ pub struct RunSettings {
     pub region: Option<String>,
     /// Endpoint for all AWS services, if given.
     pub aws_endpoint_url: Option<String>,
+    /// Certificate authorities to trust, if given.
+    pub aws_ca_bundle: Option<PathBuf>,
     /// Where health and metrics are served.
     pub http_address: SocketAddr,
     /// How logs look.
@@ -142,6 +155,7 @@ impl From<RunArgs> for RunSettings {
             cluster_id,
             region,
             aws_endpoint_url,
+            aws_ca_bundle,
             resync_interval,
             consistency_window,
             concurrency,
@@ -158,12 +172,14 @@ impl From<RunArgs> for RunSettings {
             allowed_trust_services,
             allow_profile_replace,
             require_allow_tag,
+            watch_namespaces,
             secret_namespaces,
         } = args;
         Self {
             cluster_id,
             region,
             aws_endpoint_url,
+            aws_ca_bundle,
             http_address,
             log_format,
             log_level,
@@ -181,7 +197,7 @@ impl From<RunArgs> for RunSettings {
                 secret_namespaces,
             },
             engine: EngineSettings { consistency_window, ..EngineSettings::default() },
-            controller: ControllerSettings { concurrency, resync_interval },
+            controller: ControllerSettings { namespaces: watch_namespaces, concurrency, resync_interval },
         }
     }
 }
@@ -246,6 +262,19 @@ mod tests {
             let error = run(&["--cluster-id", "x", "--aws-endpoint-url", bad]).unwrap_err().to_string();
             assert!(error.contains("a URL such as"), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn the_last_of_several_counts() {
+        let settings =
+            run(&["--cluster-id", "a", "--log-level=info", "--cluster-id", "b", "--log-level=debug"]).unwrap();
+        assert_eq!((settings.cluster_id.as_str(), settings.log_level.as_str()), ("b", "debug"));
+    }
+
+    #[test]
+    fn namespaces_are_listed_with_commas() {
+        let settings = run(&["--cluster-id", "x", "--watch-namespaces=a,b"]).unwrap();
+        assert_eq!(settings.controller.namespaces, ["a", "b"]);
     }
 
     #[test]

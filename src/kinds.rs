@@ -1,4 +1,4 @@
-//! The registry: the one place that lists the kinds. CRDs, controllers and readiness come from it.
+//! The registry: the one place that lists the kinds. CRDs, controllers, readiness and the chart's rules come from it.
 
 pub mod instance_role;
 pub mod lambda_function;
@@ -11,7 +11,7 @@ use k8s_openapi::{
     api::core::v1::{ConfigMap, Secret},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
-use kube::{Api, Client, CustomResourceExt};
+use kube::{Api, Client, CustomResourceExt, core::ApiResource};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +19,13 @@ use crate::{
     cloud::World,
     engine::cluster::KubernetesObjects,
     engine::{
-        controller::{self, ControllerSettings, Observer},
+        controller::{self, ControllerSettings},
         kind::Kind,
         objects::Events,
+        observer::Observer,
         reconcile::{Engine, EngineSettings},
         wake::Wakes,
+        watch,
     },
 };
 
@@ -37,6 +39,11 @@ macro_rules! kinds {
         /// The CustomResourceDefinitions of all kinds.
         pub fn crds() -> Vec<CustomResourceDefinition> {
             vec![$(with_status_default($kind::crd())),+]
+        }
+
+        /// The kinds of objects in the cluster that kinds make.
+        pub fn made() -> Vec<ApiResource> {
+            [$($kind::makes()),+].concat()
         }
 
         /// Runs the controllers of all kinds until the runtime is told to stop.
@@ -75,21 +82,28 @@ pub struct Runtime {
 impl Runtime {
     fn controller<K: Kind<World = World>>(&self, wakes: Arc<Wakes>) -> impl Future<Output = ()> + Send + use<K> {
         let objects = Arc::new(KubernetesObjects::new::<K>(self.client.clone()));
-        let engine = Arc::new(Engine::<K>::new(self.world.clone(), objects, self.events.clone(), self.engine));
-        controller::run(self.client.clone(), engine, wakes, self.observer.clone(), self.controller, self.stop.clone())
+        let engine = Arc::new(Engine::<K>::new(
+            self.world.clone(),
+            objects,
+            self.events.clone(),
+            self.observer.clone(),
+            self.engine,
+        ));
+        controller::run(self.client.clone(), engine, wakes, self.controller.clone(), self.stop.clone())
     }
 }
 
 impl Runtime {
-    /// Watches of what is not ours and objects refer to: all `ConfigMaps`, and Secrets where the administrator allows it.
+    /// Watches of what is not ours and objects refer to: `ConfigMaps`, and Secrets where the administrator allows it.
     fn watches(&self, wakes: &Arc<Wakes>) -> Vec<BoxFuture<'static, ()>> {
-        let (client, stop) = (|| self.client.clone(), || self.stop.clone());
-        let config_maps = controller::watch_referenced::<ConfigMap>(Api::all(client()), wakes.clone(), stop()).boxed();
-        let secrets = self.world.guardrails.secret_namespaces.iter().map(|namespace| {
-            let secrets = Api::namespaced(client(), namespace);
-            controller::watch_referenced::<Secret>(secrets, wakes.clone(), stop()).boxed()
+        let config_maps = watch::apis(&self.client, &self.controller.namespaces).into_iter().map(|config_maps| {
+            controller::watch_referenced::<ConfigMap>(config_maps, wakes.clone(), self.stop.clone()).boxed()
         });
-        std::iter::once(config_maps).chain(secrets).collect()
+        let secrets = self.world.guardrails.secret_namespaces.iter().map(|namespace| {
+            let secrets = Api::namespaced(self.client.clone(), namespace);
+            controller::watch_referenced::<Secret>(secrets, wakes.clone(), self.stop.clone()).boxed()
+        });
+        config_maps.chain(secrets).collect()
     }
 }
 

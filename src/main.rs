@@ -11,9 +11,7 @@ use privatelink_operator::{
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => start(RunSettings::from(*args)),
-        Command::Crds(args) => {
-            generated::write(&args.dir, args.docs.as_deref(), args.check).map_err(|error| error.to_string())
-        }
+        Command::Crds(args) => generated::write(&args).map_err(|error| error.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

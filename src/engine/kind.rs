@@ -1,8 +1,11 @@
 //! What a kind tells the engine about itself. The engine names no kind and knows nothing of AWS.
 
-use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
-use kube::{Resource, core::NamespaceResourceScope};
+use kube::{
+    Resource,
+    core::{ApiResource, NamespaceResourceScope},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -136,8 +139,8 @@ pub trait Kind:
     type Status: KindStatus;
     /// What references and selectors came to.
     type Resolved: Send + Sync;
-    /// What AWS should hold, valid by construction.
-    type Desired: fmt::Debug + Send + Sync;
+    /// What AWS should hold, valid by construction. Its digest tells a change of it from drift.
+    type Desired: fmt::Debug + Hash + Send + Sync;
     /// What AWS holds, by direct reads.
     type Observed: fmt::Debug + Send + Sync;
     /// One write.
@@ -151,6 +154,11 @@ pub trait Kind:
 
     /// The objects in the cluster that this one names; a change of any wakes this one.
     fn references(&self) -> Vec<Reference>;
+
+    /// The kinds of objects in the cluster that this one makes and deletes. They are kinds of ours too.
+    fn makes() -> Vec<ApiResource> {
+        Vec::new()
+    }
 
     /// Passes on what the spec's common part and a pause mean for objects in the cluster that this one has made.
     /// Called where no step may be taken: when an object is paused, when it is in plan mode, and before one goes that

@@ -5,7 +5,7 @@ use kube::{Api, Client, api::PostParams, core::ObjectMeta};
 use thiserror::Error;
 
 /// Where the cluster id is recorded, in the operator's own namespace.
-const CONFIG_MAP: &str = "privatelink-operator-cluster-id";
+pub const CONFIG_MAP: &str = "privatelink-operator-cluster-id";
 const KEY: &str = "clusterID";
 
 /// The pinned identity.

@@ -4,8 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chart;
 mod crds;
 mod docs;
 mod live;
 mod model;
+mod monitoring;
 mod security;

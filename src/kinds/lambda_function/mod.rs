@@ -23,6 +23,8 @@ mod vpc;
 
 use std::{collections::HashMap, sync::Arc};
 
+use kube::core::ApiResource;
+
 use crate::{
     cloud::{Aws, World},
     engine::{
@@ -67,6 +69,10 @@ impl Kind for LambdaFunction {
     fn references(&self) -> Vec<Reference> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         resolve::references(&self.spec, namespace, self.metadata.name.as_deref().unwrap_or_default())
+    }
+
+    fn makes() -> Vec<ApiResource> {
+        vec![role::resource()]
     }
 
     async fn hand_down(world: &World, subject: &Subject<Self>, paused: bool) -> Result<(), Failure> {

@@ -22,19 +22,20 @@ use super::{
 /// noticed by it; what others add beside ours is theirs.
 const APPLIED: &str = "privatelink.dev/applied";
 
+/// The kind of an `InstanceRole`.
+pub fn resource() -> ApiResource {
+    ApiResource {
+        group: "privatelink.dev".to_owned(),
+        version: "v1alpha1".to_owned(),
+        api_version: "privatelink.dev/v1alpha1".to_owned(),
+        kind: "InstanceRole".to_owned(),
+        plural: "instanceroles".to_owned(),
+    }
+}
+
 /// An `InstanceRole`, by name.
 pub fn reference(namespace: &str, name: &str) -> Reference {
-    Reference {
-        resource: ApiResource {
-            group: "privatelink.dev".to_owned(),
-            version: "v1alpha1".to_owned(),
-            api_version: "privatelink.dev/v1alpha1".to_owned(),
-            kind: "InstanceRole".to_owned(),
-            plural: "instanceroles".to_owned(),
-        },
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    }
+    Reference { resource: resource(), namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
 /// The `InstanceRole` made for a function, by the function's object name.
@@ -53,7 +54,7 @@ pub fn is_terminating(role: &Value) -> bool {
 }
 
 /// The owned role as it should be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct OwnedRole {
     /// Which object.
     pub reference: Reference,

@@ -12,7 +12,7 @@ async fn one_of_each_after_many_kills() {
         live.applied(manifest).await;
     }
     for _ in 0..20 {
-        let operator = Operator::spawn(&[]);
+        let operator = Operator::spawn(live.release, &[]);
         // The moment is what is tested: any point of start-up or creation.
         let moment = Duration::from_millis(u64::from(rand::random::<u16>()) % 800 + 50);
         tokio::time::sleep(moment).await;

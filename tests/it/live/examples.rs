@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::live::{Live, demo};
 
@@ -40,7 +40,7 @@ async fn lambda_functions() {
     let live = Live::begin("ex-functions").await;
     demo::network(&live.aws).await;
     demo::sources(&live.aws).await;
-    let operator = live.operator(&["--secret-namespaces", &live.namespace]).await;
+    let operator = live.operator_with(&json!({ "secretNamespaces": [live.namespace] }), &[]).await;
     let files: Vec<_> = LAMBDA_FUNCTIONS.iter().map(|(file, _)| *file).collect();
     for (example, (_, answer)) in examples("lambda-function", &files).into_iter().zip(LAMBDA_FUNCTIONS) {
         let applied = example.apply(&live, None).await;

@@ -46,8 +46,8 @@ async fn answers(live: &Live, expected: &str) {
 #[tokio::test]
 async fn config_maps_and_secrets_become_running_code_when_they_are_edited() {
     let live = Live::begin("code").await;
-    let secrets = format!("--secret-namespaces={}", live.namespace);
-    let operator = live.operator(&["--resync-interval", "1h", &secrets]).await;
+    let secrets = json!({ "secretNamespaces": [live.namespace] });
+    let operator = live.operator_with(&secrets, &["--resync-interval", "1h"]).await;
     live.applied(&data("ConfigMap", "data", "index.js", &js("first"))).await;
     live.applied(&with_code(&json!({ "configMapRef": { "name": "code" } }))).await;
     answers(&live, "first").await;

@@ -53,8 +53,8 @@ async fn answers(live: &Live, expected: Value) {
 #[tokio::test]
 async fn a_secret_reaches_the_environment_and_nothing_else() {
     let live = Live::begin("secret").await;
-    let secrets = format!("--secret-namespaces=elsewhere,{}", live.namespace);
-    let operator = live.operator(&["--resync-interval", "1h", "--log-level", "trace", &secrets]).await;
+    let secrets = json!({ "secretNamespaces": ["default", live.namespace] });
+    let operator = live.operator_with(&secrets, &["--resync-interval", "1h", "--log-level", "trace"]).await;
     live.applied(&secret("canary-1f00d")).await;
     live.applied(SETTINGS).await;
     live.applied(PRINTS).await;

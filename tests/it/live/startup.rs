@@ -7,7 +7,7 @@ use kube::{
 };
 
 use super::ENDPOINT;
-use crate::support::live::{CLUSTER_ID, Live, aws, eventually, operator};
+use crate::support::live::{CLUSTER_ID, Live, eventually};
 
 #[tokio::test]
 async fn the_cluster_id_is_required_and_pinned() {
@@ -18,8 +18,10 @@ async fn the_cluster_id_is_required_and_pinned() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("--cluster-id"));
 
-    let output = operator::command("another", &aws::endpoint_url())
-        .args(["--http-address", "127.0.0.1:0"])
+    let output = live
+        .release
+        .command()
+        .args(["--cluster-id", "another", "--http-address", "127.0.0.1:0"])
         .output()
         .await
         .unwrap();

@@ -3,8 +3,10 @@
 
 pub mod aws;
 pub mod demo;
+pub mod nodes;
 pub mod operator;
 pub mod proxy;
+pub mod release;
 
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use self::{aws::Network, operator::Operator};
+use self::{aws::Network, operator::Operator, release::Release};
 use super::statuses;
 
 /// Longest wait for a condition; generous, since it only bounds a failing test.
@@ -31,6 +33,7 @@ pub const CLUSTER_ID: &str = "it";
 /// One at a time: an operator watches the whole cluster.
 static TURN: Mutex<()> = Mutex::const_new(());
 static CRDS: OnceCell<()> = OnceCell::const_new();
+static RELEASE: OnceCell<Release> = OnceCell::const_new();
 
 /// One test's namespace, network and clients.
 pub struct Live {
@@ -42,6 +45,8 @@ pub struct Live {
     pub namespace: String,
     /// This test's own VPC and what is in it.
     pub network: Network,
+    /// The chart, installed with the values that all tests need.
+    pub release: &'static Release,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -52,6 +57,8 @@ impl Live {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let client = Client::try_default().await.expect("KUBECONFIG leads to a cluster; run the tests by `make test`");
         CRDS.get_or_init(|| install_crds(client.clone())).await;
+        let release =
+            RELEASE.get_or_init(|| async { Release::install(&client, release::NAMESPACE, &json!({})).await }).await;
         let aws = aws::Clients::connect().await;
         let namespace = format!("{name}-{:06x}", rand::random::<u32>() & 0xff_ffff);
         let object = Namespace {
@@ -60,17 +67,27 @@ impl Live {
         };
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
         let network = Network::make(&aws, &namespace).await;
-        Self { client, aws, namespace, network, _turn: turn }
+        Self { client, aws, namespace, network, release, _turn: turn }
     }
 
     /// Starts an operator that sweeps often and trusts LocalStack to be consistent.
     pub async fn operator(&self, flags: &[&str]) -> Operator {
-        Operator::start(flags).await
+        Operator::start(self.release, flags).await
+    }
+
+    /// Starts an operator of a release of its own, with these values of the chart.
+    pub async fn operator_with(&self, values: &Value, flags: &[&str]) -> Operator {
+        Operator::start(&Release::install(&self.client, &self.namespace, values).await, flags).await
     }
 
     /// The API of one of our kinds in this namespace.
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &self.namespace, &resource(kind))
+        self.api_in(&self.namespace, kind)
+    }
+
+    /// The API of one of our kinds in some namespace.
+    pub fn api_in(&self, namespace: &str, kind: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &resource(kind))
     }
 
     /// Applies a manifest given as YAML, with `$name` placeholders for the network filled in.

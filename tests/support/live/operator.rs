@@ -11,12 +11,13 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::{Child, Command},
+    process::Child,
 };
 
 use super::{
-    CLUSTER_ID, eventually,
+    eventually,
     proxy::{Call, Proxy},
+    release::Release,
 };
 
 /// A running operator. Dropping it kills it.
@@ -28,19 +29,10 @@ pub struct Operator {
     _log_dir: tempfile::TempDir,
 }
 
-/// A command line of the operator with what every live test needs.
-pub fn command(cluster_id: &str, aws: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_privatelink-operator"));
-    command.args(["run", "--cluster-id", cluster_id, "--aws-endpoint-url", aws]);
-    command.args(["--region", super::aws::REGION, "--log-format", "json"]);
-    command.kill_on_drop(true);
-    command
-}
-
 impl Operator {
-    /// Starts it and waits until it is ready.
-    pub async fn start(flags: &[&str]) -> Self {
-        let operator = Self::spawn(flags);
+    /// Starts it with what the release gives it, and waits until it is ready.
+    pub async fn start(release: &Release, flags: &[&str]) -> Self {
+        let operator = Self::spawn(release, flags);
         eventually(async || operator.get("/readyz").await.is_some_and(|(status, _)| status == 200))
             .await
             .unwrap_or_else(|()| panic!("the operator was to become ready; its log:\n{}", operator.log()));
@@ -48,15 +40,20 @@ impl Operator {
     }
 
     /// Starts it without waiting.
-    pub fn spawn(flags: &[&str]) -> Self {
+    pub fn spawn(release: &Release, flags: &[&str]) -> Self {
+        Self::spawn_without(release, flags, &[])
+    }
+
+    /// Starts it without these environment variables, and without waiting.
+    pub fn spawn_without(release: &Release, flags: &[&str], variables: &[&str]) -> Self {
         let address = free_address();
         let log_dir = tempfile::tempdir().unwrap();
         let log = log_dir.path().join("operator.log");
         let proxy = Proxy::start(&address.to_string());
-        let mut command = command(CLUSTER_ID, &proxy.url());
-        command.args(["--http-address", &address.to_string(), "--consistency-window", "1s"]);
-        if !flags.contains(&"--resync-interval") {
-            command.args(["--resync-interval", "2s"]);
+        let mut command = release.command();
+        command.args(["--aws-endpoint-url", &proxy.url(), "--http-address", &address.to_string()]);
+        for variable in variables {
+            command.env_remove(variable);
         }
         let child = command
             .args(flags)
@@ -102,7 +99,8 @@ impl Operator {
         self.get("/metrics").await.expect("the operator serves metrics").1
     }
 
-    async fn get(&self, path: &str) -> Option<(u16, String)> {
+    /// Status and body of what it answers to a GET, if it answers.
+    pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).await.ok()?;
         let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;

@@ -12,6 +12,7 @@ use kube::core::ApiResource;
 use privatelink_operator::engine::{
     failure::{Class, Failure},
     objects::{Event, Events, Objects},
+    observer::{Census, News, Observer},
     references::{Cluster, Reference},
 };
 use serde_json::{Map, Value, json};
@@ -30,6 +31,7 @@ pub struct ClusterState {
     /// Fields of the spec that the operator applied last: those that an apply may take away.
     applied: BTreeMap<Key, BTreeSet<String>>,
     events: Vec<(String, Event)>,
+    news: Vec<News>,
     started: Option<Instant>,
 }
 
@@ -179,6 +181,14 @@ impl Events for Model {
     }
 }
 
+impl Observer for Model {
+    fn tell(&self, _kind: &str, news: News) {
+        self.state().cluster.news.push(news);
+    }
+
+    fn watches(&self, _kind: &str, _census: Census) {}
+}
+
 #[async_trait]
 impl Cluster for Model {
     async fn get(&self, reference: &Reference) -> Result<Option<Value>, Failure> {
@@ -309,6 +319,11 @@ impl Model {
     /// Events published so far, with `namespace/name` of what they are about.
     pub fn events(&self) -> Vec<(String, Event)> {
         self.state().cluster.events.clone()
+    }
+
+    /// What the engine has told so far.
+    pub fn news(&self) -> Vec<News> {
+        self.state().cluster.news.clone()
     }
 
     /// What the garbage collector does: objects whose owners are all gone are deleted.
