@@ -5,6 +5,7 @@
 mod support;
 
 mod chart;
+mod crds;
 mod docs;
 mod live;
 mod model;

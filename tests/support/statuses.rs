@@ -23,7 +23,7 @@ const FILE: &str = "statuses.jsonl";
 
 /// Namespace and uid of the objects that are recorded and not yet recorded as deleted.
 static PRESENT: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
-/// Digests of what was recorded of models: tests write the same again and again.
+/// Digests of what was recorded of models, since tests write the same again and again.
 static MODELLED: Mutex<Option<HashSet<u64>>> = Mutex::new(None);
 
 /// Records, until the process ends, what the apiserver that KUBECONFIG leads to has of all kinds. In a thread of its own, since
@@ -112,11 +112,19 @@ pub fn modelled(resource: &ApiResource, object: &Value) {
     let mut object = object.clone();
     object["apiVersion"] = json!(resource.api_version);
     object["kind"] = json!(resource.kind);
-    let version = object["metadata"]["resourceVersion"].take();
     let mut hasher = DefaultHasher::new();
-    object.to_string().hash(&mut hasher);
+    shape(&object).to_string().hash(&mut hasher);
     if MODELLED.lock().unwrap().get_or_insert_default().insert(hasher.finish()) {
-        object["metadata"]["resourceVersion"] = version;
         records::record(FILE, &json!({ "type": "WRITTEN", "object": object }));
     }
+}
+
+/// What an object is judged by: the status without its times, the generation, and whether it is on its way out.
+fn shape(object: &Value) -> Value {
+    let mut status = object["status"].clone();
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        condition["lastTransitionTime"].take();
+    }
+    let metadata = &object["metadata"];
+    json!([object["kind"], metadata["generation"], metadata["deletionTimestamp"].is_null(), status])
 }

@@ -157,7 +157,12 @@ mod tests {
         let region = Region::new(region.to_owned());
         let name = AppName::new(APP_NAME).unwrap();
         let config = replay.config().to_builder().region(region.clone()).app_name(name).build();
-        let settings = ConnectSettings { endpoint_url: None, observer: replay.clone(), fence: fence::tests::open() };
+        let settings = ConnectSettings {
+            endpoint_url: None,
+            ca_bundle: None,
+            observer: replay.clone(),
+            fence: fence::tests::open(),
+        };
         connection(&config, &region, &settings).await
     }
 
@@ -198,7 +203,8 @@ mod tests {
     #[tokio::test]
     async fn settings_reach_the_sdk() {
         let endpoint_url = Some("http://127.0.0.1:9".to_owned());
-        let settings = ConnectSettings { endpoint_url, ca_bundle: None, observer: Replay::new([]) };
+        let settings =
+            ConnectSettings { endpoint_url, ca_bundle: None, observer: Replay::new([]), fence: fence::tests::open() };
         let config = SdkConnect::new(settings).unwrap().load(Region::new("eu-west-1")).await;
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
         assert_eq!(config.app_name().map(ToString::to_string).as_deref(), Some(APP_NAME));

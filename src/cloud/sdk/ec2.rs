@@ -18,12 +18,11 @@ use crate::{
             Ec2, Endpoint, EndpointChange, EndpointService, Filter, Instance, NetworkInterface, NewEndpoint,
             ProfileAssociation, RouteTable, SecurityGroup, Subnet, Target, Vpc, VpcDns,
         },
-        fault::{Fault, Service},
+        fault::Fault,
+        operation::Operation,
         ownership::Tags,
     },
-    fault::Fault,
-    operation::Operation,
-    ownership::Tags,
+    engine::fence::Fence,
 };
 
 use self::endpoints::{endpoint, endpoint_service, network_interface, wire_address_type, wire_addresses, wire_dns};

@@ -111,10 +111,13 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::cloud::{
-        fault::Fault,
-        iam::Iam,
-        sdk::{iam::SdkIam, replay::Replay},
+    use crate::{
+        cloud::{
+            fault::Fault,
+            iam::Iam,
+            sdk::{iam::SdkIam, replay::Replay},
+        },
+        engine::fence,
     };
 
     /// A certificate authority.
@@ -170,7 +173,7 @@ mod tests {
         let replay = Replay::new([]);
         let url = format!("https://{server}");
         let config = replay.config().to_builder().http_client(client(bundle).unwrap()).endpoint_url(url).build();
-        SdkIam::new(&config, replay).delete_role("r").await
+        SdkIam::new(&config, replay, &fence::tests::open()).delete_role("r").await
     }
 
     #[tokio::test]

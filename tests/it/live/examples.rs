@@ -119,17 +119,19 @@ impl Example {
             let object = live.applied(manifest).await;
             let types = object.types.unwrap();
             if types.api_version.starts_with("privatelink.dev/") {
-                ours.push((types.kind, object.metadata.name.unwrap()));
+                let sent: Value = serde_saphyr::from_str(&live.network.fill(manifest)).unwrap();
+                ours.push((types.kind, object.metadata.name.unwrap(), sent["spec"].to_string()));
             }
         }
-        for (kind, name) in &ours {
+        for (kind, name, spec) in &ours {
             if unlike == Some(name.as_str()) {
                 live.reason(kind, name, "AwaitingConsistency").await;
             } else {
                 live.ready(kind, name).await;
             }
+            assert_eq!(live.get(kind, name).await["spec"].to_string(), *spec, "{kind} {name} is as it was sent");
         }
-        ours
+        ours.into_iter().map(|(kind, name, _)| (kind, name)).collect()
     }
 
     async fn delete(&self, live: &Live, applied: Vec<(String, String)>) {

@@ -10,6 +10,7 @@ mod endpoint_types;
 mod examples;
 mod function_code;
 mod function_settings;
+mod gitops;
 mod ha;
 mod health;
 mod install;
