@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use backon::ExponentialBuilder;
 use futures::{Stream, StreamExt, future, stream};
 use kube::{
     Api, Client, Resource, ResourceExt,

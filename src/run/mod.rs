@@ -13,7 +13,7 @@ pub mod telemetry;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{Client, client::ClientBuilder};
+use kube::Client;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
