@@ -94,6 +94,23 @@ async fn an_owned_role_follows_its_function() {
 }
 
 #[tokio::test]
+async fn an_owned_role_goes_when_its_function_takes_another() {
+    let live = Live::begin("left").await;
+    let operator = live.operator(&[]).await;
+    let arn = live.aws.make_lambda_role(&format!("test-{}", live.namespace)).await;
+    live.applied(FUNCTION).await;
+    live.ready("LambdaFunction", "hello").await;
+    live.patch("LambdaFunction", "hello", json!({ "spec": { "executionRole": { "create": null, "arn": arn } } })).await;
+    live.gone("InstanceRole", "hello-execution").await;
+    let object = live.ready("LambdaFunction", "hello").await;
+    let name = object["status"]["functionName"].as_str().unwrap();
+    let function = live.aws.lambda.get_function_configuration().function_name(name).send().await.unwrap();
+    assert_eq!(function.role(), Some(arn.as_str()));
+    live.end().await;
+    drop(operator);
+}
+
+#[tokio::test]
 async fn deletion_goes_through_when_what_the_spec_names_is_gone() {
     let live = Live::begin("dangling").await;
     let operator = live.operator(&[]).await;
