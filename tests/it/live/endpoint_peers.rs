@@ -17,7 +17,8 @@ async fn one_deleted_by_others_is_made_anew_told_of_and_does_not_hold_the_object
     live.aws.ec2.delete_vpc_endpoints().vpc_endpoint_ids(old).send().await.unwrap();
     live.wait("VpcEndpoint", "lambda", "a new endpoint", |object| object["status"]["id"] != before).await;
     live.ready("VpcEndpoint", "lambda").await;
-    let told = |(reason, note): &(String, String)| reason == "Created" && note.contains(&format!("{old} is gone"));
+    let told =
+        |(reason, note): &(String, String)| reason == "DriftRepaired" && note.contains(&format!("{old} is gone"));
     eventually(async || live.events("lambda").await.iter().any(told)).await.expect("an Event says why");
 
     let now = live.get("VpcEndpoint", "lambda").await["status"]["id"].as_str().unwrap().to_owned();

@@ -100,8 +100,8 @@ async fn come_and_go(live: &Live, operator: &Operator, suffix: &str) -> BTreeSet
     };
     eventually(counted).await.expect("they are counted as they stand");
     let text = operator.metrics().await;
-    for name in [&live.namespace, &live.network.vpc, &role, &function] {
-        assert!(!text.contains(name.as_str()), "a label names {name}");
+    for name in [&live.namespace, &live.network.vpc, &role, &endpoint, &function] {
+        assert!(!text.contains(&format!("\"{name}")), "a label names {name}");
     }
     for (kind, name) in objects {
         live.delete(kind, name).await;

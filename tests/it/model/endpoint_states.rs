@@ -144,8 +144,8 @@ async fn one_deleted_by_others_is_made_anew_and_an_event_says_why() {
         }
         run.expect(Outcome::Converged).await;
         assert_ne!(run.id(), old);
-        let created = run.notes("Created");
-        assert!(created.last().unwrap().ends_with(&format!("because {old} is gone")), "{created:?}");
+        let repaired = run.notes("DriftRepaired");
+        assert!(repaired.last().unwrap().contains(&format!("because {old} is gone")), "{repaired:?}");
         run.delete();
         run.expect(Outcome::Gone).await;
         run.assert_gone();
