@@ -248,7 +248,8 @@ fn distrust(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError as Certificate;
     let rustls::Error::InvalidCertificate(certificate) = error else { return "TLS could not be agreed on" };
     match certificate {
-        Certificate::UnknownIssuer => {
+        // The latter where an authority of the same name has another key.
+        Certificate::UnknownIssuer | Certificate::BadSignature => {
             "the certificate's issuer is not trusted; AWS_CA_BUNDLE names a file with the authorities that are"
         }
         Certificate::Expired | Certificate::ExpiredContext { .. } => "the certificate has expired",
