@@ -14,11 +14,13 @@ demo: ## Play the story of examples/private-lambda on a real control plane; KEEP
 test: chart ## Run all tests, the chart's first, against a control plane and LocalStack that are started for it
 	@echo '==> compiling the tests: about 11 minutes on 2 cores the first time'
 	cargo test --locked --no-run
+	cargo test --locked --no-run --test privileges
 	@echo '==> starting Kubernetes and LocalStack: about 8 minutes the first time, then 10 s; and testing'
 	dev/environment run -- dev/test
 
 .PHONY: lint
-lint: ## Check format, clippy, dependencies, and that crds/, docs/ and the chart are what the code says
+lint: ## Check format, clippy, dependencies, scripts, and that crds/, docs/ and the chart are what the code says
+	dev/lint
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
@@ -38,9 +40,9 @@ crds: ## Write crds/, the field reference in docs/, and the chart's definitions 
 	cargo run --quiet --locked -- crds --docs docs --chart charts/privatelink-operator
 
 .PHONY: image
-image: ## Build the operator's image, privatelink-operator:dev; PROFILE=dev builds it sooner (needs Docker, musl-gcc)
+image: ## Build the operator's image, privatelink-operator:dev (needs Docker, musl-gcc)
 	dev/image
 
 .PHONY: kind
-kind: ## Make a kind cluster with the operator and LocalStack in it, and test against it (needs Docker, kind, kubectl, helm)
+kind: ## Play the story with the chart on a kind cluster, and test there (needs Docker, kind, kubectl, helm); KEEP=1 leaves it
 	dev/kind

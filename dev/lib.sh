@@ -80,3 +80,22 @@ launch() {
   echo "$! $name" >>pids
   disown
 }
+
+# stage TEXT: says how long the stage before took, and what comes now.
+stage() {
+  stage_done
+  say "$*"
+  stage_began=$(now)
+}
+
+stage_done() {
+  if [[ -n ${stage_began:-} ]]; then printf '    %s s\n' "$(since "$stage_began")" >&2; fi
+  stage_began=
+}
+
+now() { echo "${EPOCHREALTIME//[^0-9]/}"; }
+
+since() {
+  local tenths=$((($(now) - $1) / 100000))
+  echo "$((tenths / 10)).$((tenths % 10))"
+}

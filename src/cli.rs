@@ -59,6 +59,9 @@ pub struct RunArgs {
     /// Endpoint for all AWS services, for tests against LocalStack.
     #[arg(long, value_name = "URL", value_parser = url)]
     aws_endpoint_url: Option<String>,
+    /// PEM file with the certificate authorities that AWS's endpoints are verified by, instead of the system's.
+    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    aws_ca_bundle: Option<PathBuf>,
     /// Time between two sweeps for drift.
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
     resync_interval: Duration,
@@ -124,6 +127,8 @@ pub struct RunSettings {
     pub region: Option<String>,
     /// Endpoint for all AWS services, if given.
     pub aws_endpoint_url: Option<String>,
+    /// Certificate authorities to trust, if given.
+    pub aws_ca_bundle: Option<PathBuf>,
     /// Where health and metrics are served.
     pub http_address: SocketAddr,
     /// How logs look.
@@ -150,6 +155,7 @@ impl From<RunArgs> for RunSettings {
             cluster_id,
             region,
             aws_endpoint_url,
+            aws_ca_bundle,
             resync_interval,
             consistency_window,
             concurrency,
@@ -173,6 +179,7 @@ impl From<RunArgs> for RunSettings {
             cluster_id,
             region,
             aws_endpoint_url,
+            aws_ca_bundle,
             http_address,
             log_format,
             log_level,

@@ -1,5 +1,5 @@
-//! The files that are generated from the code and committed: `crds/`, the field reference in each kind's page of `docs/`,
-//! and the chart's CustomResourceDefinitions and RBAC rules.
+//! The files that are generated from the code and committed: `crds/`; in `docs/` the field reference in each kind's page,
+//! and the operator's IAM policy with the tables about it; the chart's CustomResourceDefinitions and RBAC rules.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{cli::CrdsArgs, kinds, rbac, reference};
+use crate::{cli::CrdsArgs, kinds, permissions, rbac, reference};
 
 /// Why the files could not be written or are not up to date.
 #[derive(Debug, Error)]
@@ -27,26 +27,35 @@ pub enum GenerateError {
     /// A CRD could not be written as YAML.
     #[error("{0}")]
     Yaml(String),
-    /// A page has no place for the reference.
-    #[error("{0} has no lines that mark where the field reference goes")]
+    /// The IAM policy could not be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A page has no place for what is generated.
+    #[error("{0} has no lines that mark where the generated part goes")]
     Unmarked(String),
     /// `--check` found a difference.
     #[error("{0} is not what the code says: run `make crds` and commit it")]
     Outdated(String),
 }
 
-/// Writes `<plural>.yaml` of each kind to the folder; the reference in `<docs>/<kind>.md`, and `definitions/` and `rbac/`
-/// of the chart, where those folders are given. With `check` compares instead.
+/// Writes `<plural>.yaml` of each kind to the folder; the reference in `<docs>/<kind>.md` and the IAM policy in
+/// `<docs>/iam-policy.json` and `.md`, and `definitions/` and `rbac/` of the chart, where those folders are given. With
+/// `check` compares instead.
 pub fn write(args: &CrdsArgs) -> Result<(), GenerateError> {
     let mut files = Vec::new();
     for crd in kinds::crds() {
         files.push((args.dir.join(format!("{}.yaml", crd.spec.names.plural)), yaml(&crd)?));
         if let Some(docs) = &args.docs {
-            files.push(page(docs, &crd)?);
+            let path = docs.join(format!("{}.md", kebab(&crd.spec.names.kind)));
+            files.push(page(path, |text| reference::update(text, &crd))?);
         }
         if let Some(chart) = &args.chart {
             files.push(definition(chart, &crd)?);
         }
+    }
+    if let Some(docs) = &args.docs {
+        files.push((docs.join("iam-policy.json"), permissions::page::json()?));
+        files.push(page(docs.join("iam-policy.md"), permissions::page::update)?);
     }
     if let Some(chart) = &args.chart {
         for (name, rules) in rbac::sets() {
@@ -82,11 +91,21 @@ fn definition(chart: &Path, crd: &CustomResourceDefinition) -> Result<(PathBuf, 
     Ok((chart.join("definitions").join(format!("{name}.yaml")), text))
 }
 
-fn page(folder: &Path, crd: &CustomResourceDefinition) -> Result<(PathBuf, String), GenerateError> {
-    let path = folder.join(format!("{}.md", kebab(&crd.spec.names.kind)));
+fn page(path: PathBuf, update: impl FnOnce(&str) -> Option<String>) -> Result<(PathBuf, String), GenerateError> {
     let text = fs::read_to_string(&path).map_err(|source| at(&path, source))?;
-    let text = reference::update(&text, crd).ok_or_else(|| GenerateError::Unmarked(path.display().to_string()))?;
+    let text = update(&text).ok_or_else(|| GenerateError::Unmarked(path.display().to_string()))?;
     Ok((path, text))
+}
+
+/// Ends the generated part of a page.
+const END: &str = "<!-- generated: end -->";
+
+/// The page with another text between the line `begin` and the next that ends a generated part; `None` if it has not
+/// both.
+pub fn splice(page: &str, begin: &str, text: &str) -> Option<String> {
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{begin}\n\n{text}\n{END}{after}"))
 }
 
 /// `VpcEndpoint` to `vpc-endpoint`.

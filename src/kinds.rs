@@ -19,9 +19,10 @@ use crate::{
     cloud::World,
     engine::cluster::KubernetesObjects,
     engine::{
-        controller::{self, ControllerSettings, Observer},
+        controller::{self, ControllerSettings},
         kind::Kind,
         objects::Events,
+        observer::Observer,
         reconcile::{Engine, EngineSettings},
         wake::Wakes,
         watch,
@@ -81,15 +82,14 @@ pub struct Runtime {
 impl Runtime {
     fn controller<K: Kind<World = World>>(&self, wakes: Arc<Wakes>) -> impl Future<Output = ()> + Send + use<K> {
         let objects = Arc::new(KubernetesObjects::new::<K>(self.client.clone()));
-        let engine = Arc::new(Engine::<K>::new(self.world.clone(), objects, self.events.clone(), self.engine));
-        controller::run(
-            self.client.clone(),
-            engine,
-            wakes,
+        let engine = Arc::new(Engine::<K>::new(
+            self.world.clone(),
+            objects,
+            self.events.clone(),
             self.observer.clone(),
-            self.controller.clone(),
-            self.stop.clone(),
-        )
+            self.engine,
+        ));
+        controller::run(self.client.clone(), engine, wakes, self.controller.clone(), self.stop.clone())
     }
 }
 

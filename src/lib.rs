@@ -13,8 +13,8 @@
 //! - [`engine`] drives any [`engine::kind::Kind`]; it names none and knows nothing of AWS.
 //! - [`kinds`] is the registry; a kind is one folder below it.
 //! - [`cloud`] holds the AWS ports, their SDK adapters, and what all kinds share.
-//! - [`rbac`] says what it may do in the cluster; [`generated`] writes what of `crds/`, `docs/` and the chart comes from the
-//!   code.
+//! - [`permissions`] says what the operator may do in AWS, [`rbac`] what in the cluster; [`generated`] writes what of
+//!   `crds/`, `docs/` and the chart comes from the code.
 //! - [`run`] is the process around it, [`cli`] its command line.
 
 pub mod cli;
@@ -22,6 +22,7 @@ pub mod cloud;
 pub mod engine;
 pub mod generated;
 pub mod kinds;
+pub mod permissions;
 pub mod rbac;
 pub mod reference;
 pub mod run;

@@ -9,15 +9,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaPropsOrBool::{Bool, Schema},
 };
 
-/// Everything between these two lines of a page is generated.
+use crate::generated::splice;
+
 const BEGIN: &str = "<!-- generated from the CustomResourceDefinition by `make crds`: begin -->";
-const END: &str = "<!-- generated: end -->";
 
 /// The page with its generated part made anew; `None` if it has no place for one.
 pub fn update(page: &str, crd: &CustomResourceDefinition) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{}\n{END}{after}", markdown(crd)))
+    splice(page, BEGIN, &markdown(crd))
 }
 
 /// Two tables, spec and status, and the rules that span fields.
@@ -180,7 +178,7 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_marks_changes() {
-        let page = format!("# K\n\n{BEGIN}\nold\n{END}\n\nby hand\n");
+        let page = format!("# K\n\n{BEGIN}\nold\n<!-- generated: end -->\n\nby hand\n");
         let updated = update(&page, &crd()).unwrap();
         assert!(updated.starts_with("# K\n\n") && updated.ends_with("\n\nby hand\n") && !updated.contains("old"));
         assert_eq!(update(&updated, &crd()).as_ref(), Some(&updated));

@@ -19,6 +19,19 @@ pub enum Service {
     Sts,
 }
 
+impl Service {
+    /// What its IAM actions begin with, and its name in metrics.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Iam => "iam",
+            Self::Lambda => "lambda",
+            Self::S3 => "s3",
+            Self::Sts => "sts",
+        }
+    }
+}
+
 /// One refused or failed AWS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {

@@ -7,6 +7,7 @@ pub mod iam;
 pub mod lambda;
 pub mod managed_policies;
 pub mod names;
+pub mod operation;
 pub mod ownership;
 pub mod policy;
 pub mod recent;

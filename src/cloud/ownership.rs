@@ -58,6 +58,11 @@ pub enum Verdict {
     Refused(Failure),
 }
 
+/// The reason of the Event about a step that sets these tags, if they make something ours that was not.
+pub fn adopts(tags: &Tags) -> Option<&'static str> {
+    tags.contains_key(UID).then_some("Adopted")
+}
+
 impl Owner<'_> {
     /// The four tags.
     pub fn tags(&self) -> Tags {

@@ -71,6 +71,11 @@ pub fn ready(conditions: &[Condition]) -> Option<&Condition> {
     conditions.iter().find(|c| c.type_ == READY)
 }
 
+/// Whether a condition carries this reason and message.
+pub fn says(condition: &Condition, reason: &str, message: &str) -> bool {
+    condition.reason == reason && condition.message == truncated(message, MESSAGE)
+}
+
 fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
@@ -137,5 +142,10 @@ mod tests {
     fn long_messages_are_cut_on_a_character() {
         let message = truncated(&"ä".repeat(2000), MESSAGE);
         assert!(message.len() <= MESSAGE && message.ends_with('…'));
+        let mut conditions = Vec::new();
+        let standing = Standing::Stalled { reason: "Y".into(), message: "ä".repeat(2000) };
+        set(&mut conditions, &standing, 1, Timestamp::UNIX_EPOCH);
+        assert!(says(&conditions[0], "Y", &"ä".repeat(2000)), "a cut message is still the same");
+        assert!(!says(&conditions[0], "Y", "ä"));
     }
 }

@@ -1,9 +1,9 @@
 //! One kind's controller: watch, wake, sweep. Its own status writes wake nobody.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef, Store},
-        watcher,
+        watcher::{self, watcher},
     },
 };
 use serde_json::Value;
@@ -25,26 +25,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
+    conditions,
     contract::{FINALIZER, PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION},
     kind::{Kind, KindStatus},
-    reconcile::{Engine, Outcome},
+    observer::{News, ObjectKey, Standing, Sweep},
+    reconcile::Engine,
     references::Reference,
     requeue, status,
     wake::Wakes,
     watch,
 };
-
-/// What a controller tells of its work.
-pub trait Observer: Send + Sync + 'static {
-    /// A pass ended.
-    fn passed(&self, kind: &str, outcome: Outcome, seconds: f64);
-    /// How many objects of the kind can't be decoded now.
-    fn undecodable(&self, kind: &str, objects: usize);
-    /// A sweep ended.
-    fn swept(&self, kind: &str, success: bool, woken: usize);
-    /// The first list of the kind is complete.
-    fn synced(&self, kind: &str);
-}
 
 /// Settings of a controller.
 #[derive(Clone, Debug)]
@@ -64,14 +54,22 @@ pub async fn run<K: Kind>(
     client: Client,
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
-    observer: Arc<dyn Observer>,
     settings: ControllerSettings,
     stop: CancellationToken,
 ) {
     let kind = K::kind(&());
     let (reader, writer) = reflector::store::<Guarded<K>>();
-    let woken = UnboundedReceiverStream::new(wakes.subscribe(&kind))
-        .map(|target| ObjectRef::<Guarded<K>>::new(&target.name).within(&target.namespace));
+    engine.observer.watches(&kind, {
+        let reader = reader.clone();
+        Arc::new(move || census(&reader))
+    });
+    let woken = UnboundedReceiverStream::new(wakes.subscribe(&kind)).map({
+        let engine = engine.clone();
+        move |target| {
+            engine.tell(News::Queued(key(&target.namespace, &target.name)));
+            ObjectRef::<Guarded<K>>::new(&target.name).within(&target.namespace)
+        }
+    });
     let watch = watch::objects::<Guarded<K>>(&client, &settings.namespaces, reader.clone())
         .modify(|object| {
             if let Ok(object) = &mut object.0 {
@@ -79,36 +77,58 @@ pub async fn run<K: Kind>(
             }
         })
         .reflect(writer);
-    let changes = changes(watch, engine.clone(), wakes.clone(), observer.clone());
-    let sweeps = tokio::spawn(sweep_forever(
-        reader.clone(),
-        engine.clone(),
-        wakes,
-        observer.clone(),
-        settings.resync_interval,
-        stop.clone(),
-    ));
+    let changes = changes(watch, engine.clone(), wakes.clone());
+    let sweeps =
+        tokio::spawn(sweep_forever(reader.clone(), engine.clone(), wakes, settings.resync_interval, stop.clone()));
     Controller::for_stream(changes, reader)
         .with_config(controller::Config::default().concurrency(settings.concurrency))
         .reconcile_on(woken)
         .graceful_shutdown_on(async move { stop.cancelled().await })
-        .run(reconcile::<K>, |_, _, _| Action::await_change(), Arc::new((engine, observer)))
-        .for_each(|_| future::ready(()))
+        .run(reconcile::<K>, |_, _, _| Action::await_change(), engine.clone())
+        .for_each(|passed| {
+            if let Err(controller::Error::ObjectNotFound(gone)) = passed {
+                engine.tell(News::Dropped(key(gone.namespace.as_deref().unwrap_or_default(), &gone.name)));
+            }
+            future::ready(())
+        })
         .await;
     sweeps.abort();
     info!(%kind, "controller stopped");
 }
 
-type Context<K> = (Arc<Engine<K>>, Arc<dyn Observer>);
+fn key(namespace: &str, name: &str) -> ObjectKey {
+    format!("{namespace}/{name}")
+}
+
+fn key_of<K: Kind>(object: &Guarded<K>) -> ObjectKey {
+    key(&object.namespace().unwrap_or_default(), &object.name_any())
+}
+
+/// The objects by their conditions. One that has had no pass counts as Ready `Unknown`, without a reason.
+fn census<K: Kind>(store: &Store<Guarded<K>>) -> BTreeMap<Standing, u64> {
+    let mut census = BTreeMap::new();
+    for object in store.state() {
+        let Ok(object) = &object.0 else { continue };
+        let conditions = std::mem::take(&mut object.status().common_mut().conditions);
+        if conditions::ready(&conditions).is_none() {
+            *census.entry(("Ready".to_owned(), "Unknown".to_owned(), String::new())).or_default() += 1;
+        }
+        for condition in conditions {
+            *census.entry((condition.type_, condition.status, condition.reason)).or_default() += 1;
+        }
+    }
+    census
+}
 
 async fn reconcile<K: Kind>(
     object: Arc<Guarded<K>>,
-    context: Arc<Context<K>>,
+    engine: Arc<Engine<K>>,
 ) -> Result<Action, std::convert::Infallible> {
-    let (engine, observer) = &*context;
-    let started = Instant::now();
+    let key = key_of(&object);
+    engine.tell(News::Started(key.clone()));
+    let began = Instant::now();
     let pass = engine.pass(&object.namespace().unwrap_or_default(), &object.name_any()).await;
-    observer.passed(&K::kind(&()), pass.outcome, started.elapsed().as_secs_f64());
+    engine.tell(News::Passed(key, pass, began.elapsed()));
     Ok(pass.requeue_after.map_or_else(Action::await_change, Action::requeue))
 }
 
@@ -117,9 +137,8 @@ fn changes<K: Kind>(
     watch: impl Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send + 'static,
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
-    observer: Arc<dyn Observer>,
 ) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static {
-    let filter = Arc::new(Filter::<K>::new(engine, observer));
+    let filter = Filter::<K>::new(engine);
     watch.filter_map(move |event| {
         let changed = match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
@@ -129,7 +148,10 @@ fn changes<K: Kind>(
                 if changed {
                     wakes.changed(&reference(&object));
                 }
-                needs_pass.then_some(Ok(object))
+                needs_pass.then(|| {
+                    filter.engine.tell(News::Queued(key_of(&object)));
+                    Ok(object)
+                })
             }
             Ok(watcher::Event::Delete(object)) => {
                 wakes.gone(&reference(&object));
@@ -138,12 +160,12 @@ fn changes<K: Kind>(
             }
             Ok(watcher::Event::Init) => None,
             Ok(watcher::Event::InitDone) => {
-                filter.observer.synced(&K::kind(&()));
+                filter.synced();
                 None
             }
             Err(error) => {
-                warn!(kind = %K::kind(&()), %error, "watch failed; it is begun anew");
-                Some(Err(error))
+                filter.watch_failed(&error);
+                None
             }
         };
         future::ready(changed)
@@ -162,7 +184,6 @@ fn reference_to<K: Kind>(object: &K) -> Reference {
 /// wrote last) from those that don't.
 struct Filter<K: Kind> {
     engine: Arc<Engine<K>>,
-    observer: Arc<dyn Observer>,
     seen: Mutex<Seen>,
 }
 
@@ -170,11 +191,35 @@ struct Filter<K: Kind> {
 struct Seen {
     triggers: HashMap<String, Trigger>,
     undecodable: HashSet<String>,
+    not_served: bool,
 }
 
 impl<K: Kind> Filter<K> {
-    fn new(engine: Arc<Engine<K>>, observer: Arc<dyn Observer>) -> Self {
-        Self { engine, observer, seen: Mutex::default() }
+    fn new(engine: Arc<Engine<K>>) -> Self {
+        Self { engine, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn synced(&self) {
+        let waited = std::mem::take(&mut self.seen().not_served);
+        if waited {
+            info!(kind = %K::kind(&()), "the CustomResourceDefinition is there");
+        }
+        self.engine.tell(News::Synced);
+    }
+
+    /// A kind that the cluster does not serve is told once, and watched again and again until it is served.
+    fn watch_failed(&self, error: &watcher::Error) {
+        if !is_not_served(error) {
+            warn!(kind = %K::kind(&()), %error, "watch failed; it is begun anew");
+        } else if !std::mem::replace(&mut self.seen().not_served, true) {
+            let crd = format!("{}.{}", K::plural(&()), K::group(&()));
+            warn!(kind = %K::kind(&()), %crd, "the CustomResourceDefinition is missing; waiting for it");
+            self.engine.tell(News::NotServed);
+        }
     }
 
     /// Whether something changed that referrers depend on, and whether the object itself needs a pass.
@@ -183,7 +228,7 @@ impl<K: Kind> Filter<K> {
         self.note_decoding(object, &uid);
         let arn = object.0.as_ref().ok().and_then(|object| object.status().common().arn.clone());
         let trigger = Trigger::of(object.meta(), arn.as_deref());
-        let previous = self.seen.lock().unwrap_or_else(PoisonError::into_inner).triggers.insert(uid.clone(), trigger);
+        let previous = self.seen().triggers.insert(uid.clone(), trigger);
         let changed = previous != Some(trigger);
         let needs_pass = previous.is_none_or(|previous| trigger.matters_after(previous));
         (changed, needs_pass || !self.has_own_status(object, &uid))
@@ -197,7 +242,7 @@ impl<K: Kind> Filter<K> {
     }
 
     fn note_decoding(&self, object: &Guarded<K>, uid: &str) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         let changed = match &object.0 {
             Ok(_) => seen.undecodable.remove(uid),
             Err(invalid) => {
@@ -206,19 +251,31 @@ impl<K: Kind> Filter<K> {
             }
         };
         if changed {
-            self.observer.undecodable(&K::kind(&()), seen.undecodable.len());
+            self.engine.tell(News::Undecodable(seen.undecodable.len()));
         }
     }
 
     fn forget(&self, object: &Guarded<K>) {
         let uid = object.uid().unwrap_or_default();
         self.engine.memory.forget(&uid);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         seen.triggers.remove(&uid);
         if seen.undecodable.remove(&uid) {
-            self.observer.undecodable(&K::kind(&()), seen.undecodable.len());
+            self.engine.tell(News::Undecodable(seen.undecodable.len()));
         }
     }
+}
+
+/// The apiserver answers 404 for a kind that it does not know, and nothing else of a whole kind.
+fn is_not_served(error: &watcher::Error) -> bool {
+    let answer = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.code,
+        _ => return false,
+    };
+    answer == 404
 }
 
 /// What of an object a pass depends on, its own or a referrer's.
@@ -255,7 +312,6 @@ async fn sweep_forever<K: Kind>(
     store: Store<Guarded<K>>,
     engine: Arc<Engine<K>>,
     wakes: Arc<Wakes>,
-    observer: Arc<dyn Observer>,
     resync_interval: Duration,
     stop: CancellationToken,
 ) {
@@ -267,25 +323,27 @@ async fn sweep_forever<K: Kind>(
         }
         wake_refused_deletions(&store, &engine, &wakes);
         let objects = resting::<K>(&store);
-        if !objects.is_empty() {
-            let woken = sweep(&engine, &wakes, &objects).await;
-            observer.swept(&K::kind(&()), woken.is_some(), woken.unwrap_or_default());
-        }
+        engine.tell(News::Swept(sweep(&engine, &wakes, &objects).await));
     }
 }
 
-/// How many objects differed and were woken; `None` when AWS could not be swept.
-async fn sweep<K: Kind>(engine: &Engine<K>, wakes: &Wakes, objects: &[Arc<K>]) -> Option<usize> {
+async fn sweep<K: Kind>(engine: &Engine<K>, wakes: &Wakes, objects: &[Arc<K>]) -> Sweep {
+    if objects.is_empty() {
+        return Sweep::Nothing;
+    }
     let began = Instant::now();
-    let seen = K::sweep(&engine.world, objects)
-        .await
-        .inspect_err(|failure| warn!(kind = %K::kind(&()), %failure, "sweep failed; the next one is due in its time"))
-        .ok()?;
+    let seen = match K::sweep(&engine.world, objects).await {
+        Ok(seen) => seen,
+        Err(failure) => {
+            warn!(kind = %K::kind(&()), %failure, "sweep failed; the next one is due in its time");
+            return Sweep::Failed;
+        }
+    };
     let differs = |uid: String| engine.memory.differs(&uid, began, seen.get(&uid).copied());
     let differing = objects.iter().filter(|object| object.uid().is_some_and(differs));
     let woken = differing.map(|object| wakes.wake(&reference_to(&**object))).count();
     debug!(kind = %K::kind(&()), objects = objects.len(), woken, "swept");
-    Some(woken)
+    Sweep::Seen { held: seen.len(), woken }
 }
 
 /// A deletion that was refused is tried again with each sweep: what held it up may be gone.
@@ -316,7 +374,7 @@ where
     T: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
     watcher(metadata, watcher::Config::default())
-        .default_backoff()
+        .backoff(watch::backoff())
         .take_until(stop.cancelled_owned())
         .for_each(|event| {
             match event {

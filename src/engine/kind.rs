@@ -1,6 +1,6 @@
 //! What a kind tells the engine about itself. The engine names no kind and knows nothing of AWS.
 
-use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
 use kube::{
     Resource,
@@ -139,8 +139,8 @@ pub trait Kind:
     type Status: KindStatus;
     /// What references and selectors came to.
     type Resolved: Send + Sync;
-    /// What AWS should hold, valid by construction.
-    type Desired: fmt::Debug + Send + Sync;
+    /// What AWS should hold, valid by construction. Its digest tells a change of it from drift.
+    type Desired: fmt::Debug + Hash + Send + Sync;
     /// What AWS holds, by direct reads.
     type Observed: fmt::Debug + Send + Sync;
     /// One write.

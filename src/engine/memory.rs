@@ -17,10 +17,52 @@ struct Entry<S> {
     failures: u32,
     failing_since: Option<Instant>,
     code: Option<(String, Instant)>,
-    waits: u32,
-    waiting_for: Option<String>,
+    waiting: Option<Waiting>,
     rest: Rest,
     last_status: Option<u64>,
+    newborn: bool,
+    aim: Aim,
+    drifting: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    what: String,
+    since: Instant,
+    passes: u32,
+    overdue: bool,
+}
+
+/// What the object is on its way to, by the digest of what AWS should hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Aim {
+    /// This process has not seen it converge.
+    #[default]
+    Unknown,
+    /// Something that it has not converged to yet.
+    Ahead,
+    /// What it last converged to.
+    Reached(u64),
+}
+
+/// What a wait comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// How many passes waited for the same before this one in a row.
+    pub before: u32,
+    /// It has lasted longer than it should. Said once.
+    pub overdue: bool,
+}
+
+/// Whether steps are due because AWS no longer holds what it held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// The object is on its way to something new.
+    No,
+    /// It has drifted, and this is the first pass to see it.
+    Found,
+    /// It is known to have drifted.
+    Known,
 }
 
 /// How an object rests after its last pass, which decides whether a sweep wakes it.
@@ -44,10 +86,12 @@ impl<S> Default for Entry<S> {
             failures: 0,
             failing_since: None,
             code: None,
-            waits: 0,
-            waiting_for: None,
+            waiting: None,
             rest: Rest::Busy,
             last_status: None,
+            newborn: false,
+            aim: Aim::Unknown,
+            drifting: false,
         }
     }
 }
@@ -143,18 +187,59 @@ impl<S: Step> Memory<S> {
         })
     }
 
-    /// Notes a pass that waits for `what`; returns how many waited for the same before it in a row.
-    pub fn waited(&self, uid: &str, what: &str) -> u32 {
+    /// Notes a pass that waits for `what`, which should not take longer than `patience`.
+    pub fn waited(&self, uid: &str, what: &str, patience: Duration) -> Wait {
+        let now = Instant::now();
         self.with(uid, |entry| {
             entry.forget_failures();
-            if entry.waiting_for.as_deref() != Some(what) {
-                entry.waiting_for = Some(what.to_owned());
-                entry.waits = 0;
-            }
-            let before = entry.waits;
-            entry.waits = entry.waits.saturating_add(1);
             entry.rest = Rest::Busy;
-            before
+            let mut waiting = entry.waiting.take().filter(|waiting| waiting.what == what).unwrap_or_else(|| Waiting {
+                what: what.to_owned(),
+                since: now,
+                passes: 0,
+                overdue: false,
+            });
+            let overdue = !waiting.overdue && now.duration_since(waiting.since) >= patience;
+            let wait = Wait { before: waiting.passes, overdue };
+            waiting.passes = waiting.passes.saturating_add(1);
+            waiting.overdue |= overdue;
+            entry.waiting = Some(waiting);
+            wait
+        })
+    }
+
+    /// Notes that nobody has had a pass over the object before.
+    pub fn newborn(&self, uid: &str) {
+        self.with(uid, |entry| entry.newborn = true);
+    }
+
+    /// Whether steps towards `desired`, a digest, mean that AWS has drifted from what the object converged to. After a
+    /// start of the process the object's own word counts: `was_ready` for its current generation.
+    pub fn drifts(&self, uid: &str, desired: u64, was_ready: bool) -> Drift {
+        self.with(uid, |entry| {
+            let reached = match entry.aim {
+                Aim::Unknown => was_ready,
+                Aim::Ahead => false,
+                Aim::Reached(digest) => digest == desired,
+            };
+            let known = entry.drifting;
+            entry.aim = if reached { Aim::Reached(desired) } else { Aim::Ahead };
+            entry.drifting = reached;
+            match (reached, known) {
+                (false, _) => Drift::No,
+                (true, false) => Drift::Found,
+                (true, true) => Drift::Known,
+            }
+        })
+    }
+
+    /// Notes that AWS holds `desired`, a digest; returns whether that ends a drift, and whether it is the first time
+    /// for an object that was new.
+    pub fn converged(&self, uid: &str, fingerprint: u64, desired: u64) -> (bool, bool) {
+        self.rests(uid, Rest::Converged(fingerprint));
+        self.with(uid, |entry| {
+            entry.aim = Aim::Reached(desired);
+            (std::mem::take(&mut entry.drifting), std::mem::take(&mut entry.newborn))
         })
     }
 
@@ -162,8 +247,7 @@ impl<S: Step> Memory<S> {
     pub fn rests(&self, uid: &str, rest: Rest) {
         self.with(uid, |entry| {
             entry.forget_failures();
-            entry.waits = 0;
-            entry.waiting_for = None;
+            entry.waiting = None;
             entry.rest = rest;
         });
     }
@@ -293,9 +377,27 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(memory.failed("u", &failure), (1, Duration::from_secs(3)));
         assert_eq!(memory.recall("u").failing_with, Some(("X".into(), Duration::from_secs(3))));
-        assert_eq!(memory.waited("u", "a"), 0);
+        let wait = |what| memory.waited("u", what, WINDOW);
+        assert_eq!(wait("a"), Wait { before: 0, overdue: false });
         assert_eq!(memory.recall("u").failing_with, None);
-        assert_eq!(memory.waited("u", "a"), 1);
-        assert_eq!(memory.waited("u", "b"), 0);
+        tokio::time::advance(WINDOW).await;
+        assert_eq!(wait("a"), Wait { before: 1, overdue: true });
+        assert_eq!(wait("a"), Wait { before: 2, overdue: false }, "it is said once");
+        assert_eq!(wait("b"), Wait { before: 0, overdue: false });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn steps_are_drift_only_towards_what_was_reached() {
+        let memory = Memory::<Do>::new(WINDOW);
+        assert_eq!(memory.drifts("u", 1, false), Drift::No);
+        assert_eq!(memory.drifts("u", 1, true), Drift::No, "it is on its way there since before");
+        memory.newborn("u");
+        assert_eq!(memory.converged("u", 0, 1), (false, true));
+        assert_eq!(memory.drifts("u", 1, false), Drift::Found);
+        assert_eq!(memory.drifts("u", 1, false), Drift::Known);
+        assert_eq!(memory.converged("u", 0, 1), (true, false));
+        assert_eq!(memory.drifts("u", 2, true), Drift::No, "what the spec refers to has changed");
+        assert_eq!(memory.drifts("u", 1, true), Drift::No, "and has changed back on the way");
+        assert_eq!(memory.drifts("after a start", 1, true), Drift::Found);
     }
 }

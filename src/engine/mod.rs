@@ -10,6 +10,7 @@ pub mod finalizer;
 pub mod kind;
 pub mod memory;
 pub mod objects;
+pub mod observer;
 pub mod reconcile;
 pub mod references;
 pub mod requeue;

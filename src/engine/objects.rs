@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::{failure::Failure, kind::Step};
 
 /// Reads and writes of the custom resources of one kind. All writes are bound to the object's uid; one that
 /// meets another uid or version fails with `Class::Conflict`.
@@ -31,6 +31,32 @@ pub struct Event {
     pub action: String,
     /// The text.
     pub note: String,
+}
+
+impl Event {
+    /// A step was taken: on the way to what the spec says, or to repair drift from it.
+    pub fn of_step(step: &impl Step, deleting: bool, drift: bool) -> Self {
+        let (reason, action, note) = if drift {
+            ("DriftRepaired", "Repair", format!("{step}: AWS no longer held what had been applied"))
+        } else {
+            (step.reason(), action(deleting), step.to_string())
+        };
+        Self { warning: false, reason: reason.to_owned(), action: action.to_owned(), note }
+    }
+
+    /// Somebody should look at it.
+    pub fn warning(reason: &str, deleting: bool, note: &str) -> Self {
+        Self { warning: true, reason: reason.to_owned(), action: action(deleting).to_owned(), note: note.to_owned() }
+    }
+
+    /// What is waited for takes long.
+    pub fn overdue(reason: &str, deleting: bool, note: &str) -> Self {
+        Self { warning: false, ..Self::warning(reason, deleting, note) }
+    }
+}
+
+fn action(deleting: bool) -> &'static str {
+    if deleting { "Delete" } else { "Reconcile" }
 }
 
 /// Takes Events. A failure to publish never fails a pass.

@@ -2,28 +2,37 @@
 //! report -> one status write`. Deletion skips resolve and desired, so that it goes through when what the
 //! spec refers to is gone already.
 
-use std::{sync::Arc, time::Duration};
+mod finish;
 
-use jiff::Timestamp;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::FutureExt;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     conditions::{self, Standing},
-    contract::{DeletionPolicy, ManagementPolicy, PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION},
+    contract::{DeletionPolicy, ManagementPolicy, PAUSED_ANNOTATION},
     failure::{Class, Failure},
     finalizer,
     kind::{Kind, KindStatus, Plan, Step, Subject},
     memory::{Memory, Rest},
     objects::{Event, Events, Objects},
-    requeue, status,
+    observer::{News, Observer},
 };
+
+use self::finish::{Stop, since};
 
 /// Observations in one pass; a plan that needs more goes on in the next.
 const ROUNDS: usize = 8;
-/// An object that has failed for this long without a break is no longer just "working".
-const FAILING_AFTER: Duration = Duration::from_mins(2);
+/// How long after a panic the next pass over the object is made.
+const AFTER_PANIC: Duration = Duration::from_mins(1);
 /// How soon a pass is repeated that saw the object change under it.
 const SUPERSEDED: Duration = Duration::from_millis(200);
 
@@ -61,6 +70,8 @@ pub enum Outcome {
     Superseded,
     /// The object can't be decoded.
     Undecodable,
+    /// A defect of the operator ended the pass.
+    Panicked,
     /// There is no object, or nothing left to do for it.
     Gone,
 }
@@ -74,31 +85,6 @@ pub struct Pass {
     pub requeue_after: Option<Duration>,
 }
 
-/// Why the work of a pass stopped, before it becomes a [`Pass`] and a status.
-enum Stop {
-    Converged { message: String, fingerprint: u64, recheck: bool },
-    Wait { reason: String, message: String, after: Duration },
-    Refuse { reason: String, message: String },
-    Planned,
-    Superseded,
-    Failed(Failure),
-}
-
-impl Stop {
-    fn nothing_left(message: &str) -> Self {
-        Self::Converged { message: message.to_owned(), fingerprint: 0, recheck: false }
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        match failure.class {
-            Class::Terminal => Self::Refuse { reason: failure.reason, message: failure.message },
-            _ => Self::Failed(failure),
-        }
-    }
-}
-
 /// The engine of one kind.
 pub struct Engine<K: Kind> {
     /// Everything outside the cluster.
@@ -107,7 +93,20 @@ pub struct Engine<K: Kind> {
     pub memory: Memory<K::Step>,
     objects: Arc<dyn Objects>,
     events: Arc<dyn Events>,
+    /// Is told of the work.
+    pub observer: Arc<dyn Observer>,
     settings: EngineSettings,
+}
+
+/// What the rounds of a pass share.
+struct Work {
+    started: Instant,
+    /// The live object was found to be the one that the plan is made for.
+    confirmed: bool,
+    /// A digest of what AWS should hold.
+    desired: u64,
+    /// The object said of its current generation that it is ready.
+    was_ready: bool,
 }
 
 impl<K: Kind> Engine<K> {
@@ -116,13 +115,21 @@ impl<K: Kind> Engine<K> {
         world: Arc<K::World>,
         objects: Arc<dyn Objects>,
         events: Arc<dyn Events>,
+        observer: Arc<dyn Observer>,
         settings: EngineSettings,
     ) -> Self {
-        Self { world, memory: Memory::new(settings.consistency_window), objects, events, settings }
+        Self { world, memory: Memory::new(settings.consistency_window), objects, events, observer, settings }
     }
 
-    /// One pass over the object of this name. Never fails: every failure is an outcome.
+    /// One pass over the object of this name. Never fails: every failure is an outcome, a panic too.
     pub async fn pass(&self, namespace: &str, name: &str) -> Pass {
+        AssertUnwindSafe(self.try_pass(namespace, name)).catch_unwind().await.unwrap_or_else(|_| {
+            error!(kind = %K::kind(&()), object = %format!("{namespace}/{name}"), "a defect ended the pass");
+            Pass { outcome: Outcome::Panicked, requeue_after: Some(AFTER_PANIC) }
+        })
+    }
+
+    async fn try_pass(&self, namespace: &str, name: &str) -> Pass {
         let live = match self.objects.get(namespace, name).await {
             Ok(Some(live)) => live,
             Ok(None) => return Pass { outcome: Outcome::Gone, requeue_after: None },
@@ -137,6 +144,8 @@ impl<K: Kind> Engine<K> {
             (false, Ok(object)) => self.manage_pass(live, subject, &object).await,
             (false, Err(error)) => {
                 warn!(kind = %K::kind(&()), object = %subject.key(), %error, "object can't be decoded; it is left alone");
+                let note = format!("the operator can't decode the object and leaves it alone: {error}");
+                self.events.publish(&live, Event::warning("Undecodable", false, &note)).await;
                 Pass { outcome: Outcome::Undecodable, requeue_after: None }
             }
         }
@@ -149,7 +158,7 @@ impl<K: Kind> Engine<K> {
         }
         if subject.deleting {
             let note = format!("deletion waits: the annotation {PAUSED_ANNOTATION} is \"true\"");
-            self.publish(live, Event { warning: true, reason: "Paused".into(), action: "Delete".into(), note }).await;
+            self.events.publish(live, Event::warning("Paused", true, &note)).await;
         }
         Pass { outcome: Outcome::Paused, requeue_after: None }
     }
@@ -178,23 +187,22 @@ impl<K: Kind> Engine<K> {
             Ok(live) => live,
             Err(failure) => return Self::kubernetes_failed(&failure),
         };
-        let stop = self.manage(&live, &mut subject, object).await;
+        if subject.status.common().conditions.is_empty() {
+            self.memory.newborn(&subject.uid);
+        }
+        let stop = self.manage(&live, &mut subject, object).await.unwrap_or_else(Stop::from);
         self.finish(&live, subject, stop).await
     }
 
-    async fn manage(&self, live: &Value, subject: &mut Subject<K>, object: &K) -> Stop {
-        self.try_manage(live, subject, object).await.unwrap_or_else(Stop::from)
-    }
-
-    async fn try_manage(&self, live: &Value, subject: &mut Subject<K>, object: &K) -> Result<Stop, Failure> {
-        let started = Instant::now();
+    async fn manage(&self, live: &Value, subject: &mut Subject<K>, object: &K) -> Result<Stop, Failure> {
+        let mut work = Work::begin(live, subject);
         if subject.management_policy() == ManagementPolicy::Plan {
             K::hand_down(&self.world, subject, false).await?;
         }
         let cloud = K::connect(&self.world, subject).await?;
         let resolved = K::resolve(&cloud, subject, object).await?;
         let desired = K::desired(&cloud, subject, object, resolved)?;
-        let mut confirmed = false;
+        work.desired = digest(&desired);
         for _ in 0..ROUNDS {
             let observed = self.observe(&cloud, subject).await?;
             K::report(&cloud, Some(&desired), observed.as_ref(), &mut subject.status);
@@ -203,6 +211,7 @@ impl<K: Kind> Engine<K> {
                     return Ok(Stop::Converged {
                         message: K::summary(&observed),
                         fingerprint: K::fingerprint(&desired, &observed),
+                        desired: work.desired,
                         recheck: K::needs_recheck(&desired),
                     });
                 }
@@ -221,7 +230,7 @@ impl<K: Kind> Engine<K> {
                 subject.status.common_mut().plan = steps.iter().take(64).map(ToString::to_string).collect();
                 return Ok(Stop::Planned);
             }
-            if let Some(stop) = self.act(&cloud, live, subject, &steps, started, &mut confirmed).await? {
+            if let Some(stop) = self.act(&cloud, live, subject, &steps, &mut work).await? {
                 return Ok(stop);
             }
         }
@@ -247,6 +256,7 @@ impl<K: Kind> Engine<K> {
         match finalizer::remove(&*self.objects, &live).await {
             Ok(()) => {
                 info!(kind = %K::kind(&()), object = %subject.key(), "finalizer removed");
+                self.tell(News::Deleted(since(live["metadata"]["deletionTimestamp"].as_str())));
                 self.memory.forget(&subject.uid);
                 Pass { outcome: Outcome::Gone, requeue_after: None }
             }
@@ -255,9 +265,8 @@ impl<K: Kind> Engine<K> {
     }
 
     async fn delete(&self, live: &Value, subject: &mut Subject<K>) -> Result<Stop, Failure> {
-        let started = Instant::now();
+        let mut work = Work::begin(live, subject);
         let cloud = K::connect(&self.world, subject).await?;
-        let mut confirmed = false;
         for _ in 0..ROUNDS {
             let observed = self.observe(&cloud, subject).await?;
             K::report(&cloud, None, observed.as_ref(), &mut subject.status);
@@ -269,7 +278,7 @@ impl<K: Kind> Engine<K> {
                 Plan::Refuse { reason, message } => return Ok(Stop::Refuse { reason: reason.to_owned(), message }),
                 Plan::Act(steps) => steps,
             };
-            if let Some(stop) = self.act(&cloud, live, subject, &steps, started, &mut confirmed).await? {
+            if let Some(stop) = self.act(&cloud, live, subject, &steps, &mut work).await? {
                 return Ok(stop);
             }
         }
@@ -292,8 +301,7 @@ impl<K: Kind> Engine<K> {
         live: &Value,
         subject: &mut Subject<K>,
         steps: &[K::Step],
-        started: Instant,
-        confirmed: &mut bool,
+        work: &mut Work,
     ) -> Result<Option<Stop>, Failure> {
         if let Some(step) = self.memory.unseen(&subject.uid, steps) {
             return Ok(Some(Stop::Wait {
@@ -302,18 +310,19 @@ impl<K: Kind> Engine<K> {
                 after: Duration::from_secs(1),
             }));
         }
-        if !*confirmed {
+        if !work.confirmed {
             if !self.unchanged(live, subject).await? {
                 return Ok(Some(Stop::Superseded));
             }
-            *confirmed = true;
+            work.confirmed = true;
         }
+        let drift = self.drifts(subject, work);
         let mut failures = Vec::new();
         for step in steps {
-            if started.elapsed() > self.settings.pass_deadline {
+            if work.started.elapsed() > self.settings.pass_deadline {
                 return Ok(Some(progressing("the pass took long; more steps follow")));
             }
-            match self.take(cloud, live, subject, step).await {
+            match self.take(cloud, live, subject, step, drift).await {
                 Err(failure) if step.fails_alone(&failure) => failures.push(failure),
                 outcome => outcome?,
             }
@@ -342,6 +351,7 @@ impl<K: Kind> Engine<K> {
         live: &Value,
         subject: &mut Subject<K>,
         step: &K::Step,
+        drift: bool,
     ) -> Result<(), Failure> {
         let before = subject.status.clone();
         K::record(step, &mut subject.status);
@@ -365,9 +375,7 @@ impl<K: Kind> Engine<K> {
         match result {
             Ok(()) => {
                 self.memory.applied(&subject.uid, step.clone());
-                let (reason, note) = (step.reason().to_owned(), step.to_string());
-                let action = if subject.deleting { "Delete" } else { "Reconcile" }.to_owned();
-                self.publish(live, Event { warning: false, reason, action, note }).await;
+                self.events.publish(live, Event::of_step(step, subject.deleting, drift)).await;
                 Ok(())
             }
             Err(failure) => {
@@ -376,89 +384,21 @@ impl<K: Kind> Engine<K> {
             }
         }
     }
+}
 
-    /// Turns the end of the work into status, memory and the time of the next pass.
-    async fn finish(&self, live: &Value, mut subject: Subject<K>, stop: Stop) -> Pass {
-        let uid = subject.uid.clone();
-        let jitter = rand::random();
-        let (outcome, standing, requeue_after) = match stop {
-            Stop::Superseded => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
-            Stop::Converged { message, fingerprint, recheck } => {
-                subject.status.common_mut().plan = Vec::new();
-                self.memory.rests(&uid, Rest::Converged(fingerprint));
-                let requeue_after = recheck.then(|| requeue::after_convergence(jitter));
-                (Outcome::Converged, Standing::Ready { message }, requeue_after)
-            }
-            Stop::Wait { reason, message, after } => {
-                let n = self.memory.waited(&uid, &format!("{reason}: {message}"));
-                let after = requeue::after_wait(after, n, jitter);
-                (Outcome::Waiting, Standing::Working { reason, message }, Some(after))
-            }
-            Stop::Refuse { reason, message } => {
-                self.memory.rests(&uid, Rest::Blocked);
-                (Outcome::Refused, Standing::Stalled { reason, message }, Some(requeue::after_refusal(jitter)))
-            }
-            Stop::Planned => {
-                self.memory.rests(&uid, Rest::Blocked);
-                let message = "spec.managementPolicy is Plan: status.plan lists the steps that Manage would take";
-                let standing = Standing::Stalled { reason: "PlanPending".into(), message: message.into() };
-                (Outcome::Planned, standing, None)
-            }
-            Stop::Failed(failure) => {
-                let (n, failing_for) = self.memory.failed(&uid, &failure);
-                let after = requeue::after_failure(failure.class, n, failure.retry_after, jitter);
-                debug!(kind = %K::kind(&()), object = %subject.key(), %failure, attempt = n, "pass failed");
-                let retried = if failure.class == Class::Reference { "goes on when it is" } else { "retried" };
-                let (reason, message) = (failure.reason, format!("{} ({retried})", failure.message));
-                let standing = if failing_for >= FAILING_AFTER {
-                    Standing::Failing { reason, message }
-                } else {
-                    Standing::Working { reason, message }
-                };
-                (Outcome::Failed, standing, Some(after))
-            }
-        };
-        self.warn_of(live, &subject, &standing).await;
-        let request = annotation(live, REQUESTED_AT_ANNOTATION).map(|token| token.chars().take(256).collect());
-        subject.status.common_mut().last_handled_request = request;
-        match self.write_status(live, &mut subject, &standing).await {
-            Ok(()) => Pass { outcome, requeue_after },
-            Err(failure) => Self::kubernetes_failed(&failure),
-        }
+impl Work {
+    fn begin<K: Kind>(live: &Value, subject: &Subject<K>) -> Self {
+        let common = subject.status.common();
+        let is_current = common.observed_generation == live["metadata"]["generation"].as_i64();
+        let was_ready = is_current && conditions::ready(&common.conditions).is_some_and(|ready| ready.status == "True");
+        Self { started: Instant::now(), confirmed: false, desired: 0, was_ready }
     }
+}
 
-    /// A Warning for what the user should look at, once for each new reason or message.
-    async fn warn_of(&self, live: &Value, subject: &Subject<K>, standing: &Standing) {
-        let (Standing::Stalled { reason, message } | Standing::Failing { reason, message }) = standing else { return };
-        let known = conditions::ready(&subject.status.common().conditions)
-            .is_some_and(|ready| ready.status == "False" && &ready.reason == reason && &ready.message == message);
-        if !known {
-            let (reason, note) = (reason.clone(), message.clone());
-            let action = if subject.deleting { "Delete" } else { "Reconcile" }.to_owned();
-            self.publish(live, Event { warning: true, reason, action, note }).await;
-        }
-    }
-
-    async fn write_status(&self, live: &Value, subject: &mut Subject<K>, standing: &Standing) -> Result<(), Failure> {
-        let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
-        let common = subject.status.common_mut();
-        common.observed_generation = Some(generation);
-        conditions::set(&mut common.conditions, standing, generation, Timestamp::now());
-        status::write(&*self.objects, &self.memory, live, subject).await
-    }
-
-    async fn publish(&self, live: &Value, event: Event) {
-        self.events.publish(live, event).await;
-    }
-
-    fn kubernetes_failed(failure: &Failure) -> Pass {
-        if failure.class == Class::Conflict {
-            return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) };
-        }
-        warn!(kind = %K::kind(&()), %failure, "Kubernetes API call failed");
-        let after = requeue::after_failure(Class::Transient, 1, failure.retry_after, rand::random());
-        Pass { outcome: Outcome::Failed, requeue_after: Some(after) }
-    }
+fn digest(desired: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    desired.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn progressing(message: &str) -> Stop {

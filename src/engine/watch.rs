@@ -1,7 +1,8 @@
 //! The watch of a kind: over all namespaces, or over some as if they were all.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
+use backon::ExponentialBuilder;
 use futures::{
     Stream, StreamExt,
     stream::{self, BoxStream},
@@ -12,7 +13,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         reflector::Store,
-        watcher::{self, Event},
+        watcher::{self, Event, ExponentialBackoff},
     },
 };
 use serde::de::DeserializeOwned;
@@ -28,6 +29,13 @@ where
         [] => vec![Api::all(client.clone())],
         some => some.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect(),
     }
+}
+
+/// After a failed list or watch. Shorter than client-go's 30 s at most, so that an apiserver that comes back, or a
+/// CustomResourceDefinition that comes, is noticed within seconds.
+pub fn backoff() -> ExponentialBackoff {
+    let (least, most) = (Duration::from_millis(500), Duration::from_secs(4));
+    ExponentialBuilder::default().with_min_delay(least).with_max_delay(most).with_jitter().without_max_times().into()
 }
 
 /// Watches a kind in these namespaces, or in all where none is named. `known` is the cache that the stream fills.
@@ -52,7 +60,7 @@ fn watch<T>(api: Api<T>) -> BoxStream<'static, Item<T>>
 where
     T: Resource + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
 {
-    watcher::watcher(api, watcher::Config::default()).default_backoff().boxed()
+    watcher::watcher(api, watcher::Config::default()).backoff(backoff()).boxed()
 }
 
 /// One stream out of one watch a namespace. A namespace that can't be listed holds up no other.

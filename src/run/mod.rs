@@ -1,5 +1,6 @@
 //! The process: from settings to running controllers, and down again.
 
+pub mod health;
 pub mod http;
 pub mod identity;
 pub mod metrics;
@@ -8,7 +9,7 @@ pub mod telemetry;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::Client;
+use kube::{Client, client::ClientBuilder};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,13 +19,17 @@ use crate::{
     cloud::{
         World,
         ownership::ClusterIdentity,
-        sdk::{ConnectSettings, SdkConnect, default_region},
+        sdk::{BundleError, ConnectSettings, SdkConnect, default_region},
     },
-    engine::{cluster::KubernetesCluster, events::KubernetesEvents},
+    engine::{cluster::KubernetesCluster, controller::ControllerSettings, events::KubernetesEvents},
     kinds::{self, Runtime},
 };
 
-use self::{http::Readiness, metrics::Metrics};
+use self::{
+    health::{Liveness, Progress, Readiness},
+    http::Endpoints,
+    metrics::{Limits, Metrics},
+};
 
 /// Why the operator could not start or had to end.
 #[derive(Debug, Error)]
@@ -38,6 +43,9 @@ pub enum RunError {
     /// This cluster has been run with another cluster id before.
     #[error(transparent)]
     Identity(#[from] identity::IdentityError),
+    /// The certificate authorities for AWS's endpoints can't be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// No region by flag, environment or profile.
     #[error("no AWS region: give --region, or set AWS_REGION")]
     NoRegion,
@@ -60,12 +68,18 @@ impl From<kube::Error> for RunError {
 /// Runs the operator until SIGTERM or SIGINT.
 pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     let stop = shutdown::token();
-    let metrics = Arc::new(Metrics::new());
+    let ControllerSettings { concurrency, resync_interval, .. } = settings.controller;
+    let metrics = Arc::new(Metrics::new(kinds::NAMES, Limits { concurrency, resync_interval }));
+    let connect = SdkConnect::new(ConnectSettings {
+        endpoint_url: settings.aws_endpoint_url,
+        ca_bundle: settings.aws_ca_bundle,
+        observer: metrics.clone(),
+    })?;
     let readiness = Arc::new(Readiness::new(kinds::NAMES));
-    let server = http::serve(settings.http_address, metrics.clone(), readiness.clone(), stop.clone()).await?;
+    let endpoints = Endpoints { liveness: Liveness::begin(), readiness: readiness.clone(), metrics: metrics.clone() };
+    let server = http::serve(settings.http_address, endpoints, stop.clone()).await?;
 
-    let config = kube::Config::infer().await?;
-    let client = Client::try_from(config)?;
+    let client = kubernetes(kube::Config::infer().await?, &metrics)?;
     let identity = identity::establish(&client, &settings.cluster_id).await?;
     let region = match settings.region {
         Some(region) => region,
@@ -73,8 +87,6 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     };
     info!(cluster_id = %identity.cluster_id, cluster_uid = %identity.cluster_uid, %region, "starting");
 
-    let connect =
-        SdkConnect::new(ConnectSettings { endpoint_url: settings.aws_endpoint_url, observer: metrics.clone() });
     let identity = ClusterIdentity {
         cluster_id: identity.cluster_id,
         cluster_uid: identity.cluster_uid,
@@ -89,7 +101,7 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
         events: Arc::new(KubernetesEvents::new(client.clone(), settings.instance)),
         client,
         world,
-        observer: Arc::new(http::Progress { metrics, readiness }),
+        observer: Arc::new(Progress { metrics, readiness }),
         engine: settings.engine,
         controller: settings.controller,
         stop: stop.clone(),
@@ -101,6 +113,12 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
     server.await.ok();
     info!("stopped");
     Ok(())
+}
+
+/// A client of the Kubernetes API whose requests are counted.
+fn kubernetes(config: kube::Config, metrics: &Metrics) -> Result<Client, kube::Error> {
+    let requests = metrics.count_requests(config.cluster_url.authority().map_or("", |host| host.as_str()));
+    Ok(ClientBuilder::try_from(config)?.with_layer(&requests).build())
 }
 
 /// Asks AWS who we are until it answers, so that `/readyz` tells missing credentials from a working operator.

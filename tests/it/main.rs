@@ -8,4 +8,5 @@ mod chart;
 mod docs;
 mod live;
 mod model;
+mod monitoring;
 mod security;

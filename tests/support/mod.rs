@@ -2,3 +2,5 @@
 
 pub mod live;
 pub mod model;
+pub mod records;
+pub mod statuses;

@@ -13,7 +13,7 @@ macro_rules! settings {
     ($($(#[$doc:meta])* $field:ident: $type:ty,)+) => {
         /// What UpdateFunctionConfiguration can change. In a function all are given; in a call only those that it
         /// sets.
-        #[derive(Clone, Debug, Default, PartialEq)]
+        #[derive(Clone, Debug, Default, PartialEq, Hash)]
         pub struct Settings {
             $($(#[$doc])* pub $field: Option<$type>,)+
         }
@@ -90,7 +90,7 @@ pub struct VpcConfig {
 }
 
 /// How a function logs. Levels are there with format JSON alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LoggingConfig {
     /// `Text` or `JSON`.
     pub format: String,
@@ -115,7 +115,7 @@ impl LoggingConfig {
 }
 
 /// A file system of a function.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileSystemConfig {
     /// ARN of the access point.
     pub arn: String,
@@ -124,7 +124,7 @@ pub struct FileSystemConfig {
 }
 
 /// What of an image is overridden; empty for nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ImageConfig {
     /// The program.
     pub entry_point: Vec<String>,

@@ -17,7 +17,10 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
-    cloud::fault::{Fault, Service},
+    cloud::{
+        fault::{Fault, Service},
+        operation::Operation,
+    },
     engine::failure::Class,
 };
 
@@ -30,8 +33,8 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Is told of each call, once, whatever the number of attempts.
 pub trait CallObserver: Send + Sync {
-    /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, or `NoAnswer`; `seconds` includes
-    /// all attempts and the pauses between them.
+    /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, `NoCredentials`, or `NoAnswer`; `seconds`
+    /// includes all attempts and the pauses between them.
     fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64);
 }
 
@@ -63,31 +66,33 @@ fn limited(config: &SdkConfig, attempts: u32, timeout: Duration) -> SdkConfig {
 /// What the SDK answers.
 pub type Answer<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
-/// Makes the calls of one service.
+/// Makes calls: only those that [`Operation`] lists.
 pub struct Caller {
-    service: Service,
     observer: Arc<dyn CallObserver>,
 }
 
 impl Caller {
     /// A caller that tells the observer of each call.
-    pub fn new(service: Service, observer: Arc<dyn CallObserver>) -> Self {
-        Self { service, observer }
+    pub fn new(observer: Arc<dyn CallObserver>) -> Self {
+        Self { observer }
     }
 
     /// Runs one call.
-    pub async fn run<T, E>(&self, operation: &'static str, call: impl Future<Output = Answer<T, E>>) -> Result<T, Fault>
+    pub async fn run<T, E>(&self, operation: Operation, call: impl Future<Output = Answer<T, E>>) -> Result<T, Fault>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let started = Instant::now();
-        let result = Box::pin(call).await.map_err(|error| fault(self.service, operation, &error));
-        let code = match &result {
+        let result = Box::pin(call).await;
+        let seconds = started.elapsed().as_secs_f64();
+        let unanswered = match &result {
             Ok(_) => "OK",
-            Err(fault) if fault.code.is_empty() => "NoAnswer",
-            Err(fault) => &fault.code,
+            Err(error) if find::<CredentialsError>(error).is_some() => "NoCredentials",
+            Err(_) => "NoAnswer",
         };
-        self.observer.call(self.service, operation, code, started.elapsed().as_secs_f64());
+        let result = result.map_err(|error| fault(operation, &error));
+        let code = result.as_ref().err().map(|fault| fault.code.as_str()).filter(|code| !code.is_empty());
+        self.observer.call(operation.service(), operation.name(), code.unwrap_or(unanswered), seconds);
         result
     }
 
@@ -96,7 +101,7 @@ impl Caller {
     /// takes a token that comes twice for the regular end.
     pub async fn pages<T, A, E, F>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         mut fetch: impl FnMut(Option<String>) -> F,
         split: impl Fn(A) -> (Vec<T>, Option<String>),
     ) -> Result<Vec<T>, Fault>
@@ -112,21 +117,21 @@ impl Caller {
             items.extend(page);
             let Some(next) = next.filter(|next| !next.is_empty()) else { return Ok(items) };
             if !seen.insert(next.clone()) {
-                return Err(self.unusable(operation, "the pages go round in a circle"));
+                return Err(unusable(operation, "the pages go round in a circle"));
             }
             token = Some(next);
         }
     }
+}
 
-    /// AWS said yes, but the answer cannot be used.
-    pub fn unusable(&self, operation: &'static str, what: &str) -> Fault {
-        Fault::unanswered(self.service, operation, &format!("unusable answer: {what}"))
-    }
+/// AWS said yes, but the answer cannot be used.
+pub fn unusable(operation: Operation, what: &str) -> Fault {
+    Fault::unanswered(operation.service(), operation.name(), &format!("unusable answer: {what}"))
+}
 
-    /// A failure that AWS reports inside of an answer.
-    pub fn refused(&self, operation: &'static str, code: &str, message: &str) -> Fault {
-        Fault::answered(self.service, operation, code, message)
-    }
+/// A failure that AWS reports inside of an answer.
+pub fn refused(operation: Operation, code: &str, message: &str) -> Fault {
+    Fault::answered(operation.service(), operation.name(), code, message)
 }
 
 /// `None` if the call failed because what it is about does not exist, which these codes say.
@@ -149,10 +154,11 @@ pub fn unless_empty<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
     (!items.is_empty()).then_some(items)
 }
 
-fn fault<E>(service: Service, operation: &'static str, error: &SdkError<E, HttpResponse>) -> Fault
+fn fault<E>(operation: Operation, error: &SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    let (service, operation) = (operation.service(), operation.name());
     let SdkError::ServiceError(answer) = error else {
         let what = silence(error);
         tracing::debug!(?service, operation, causes = causes(error), "{what}");
@@ -211,10 +217,38 @@ where
         SdkError::ConstructionFailure(_) => return "the request could not be made".to_owned(),
         _ => return UNREADABLE.to_owned(),
     };
+    if let Some(error) = tls_error(error) {
+        return format!("no answer: {}", distrust(error));
+    }
     if let Some(kind) = find::<io::Error>(error).map(io::Error::kind).filter(|kind| TELLING.contains(kind)) {
         return format!("no answer: {kind}");
     }
     if failure.is_io() { "no answer: no connection" } else { "the request could not be sent" }.to_owned()
+}
+
+/// What TLS had against the other side. It may stand in an I/O error, which does not tell it as its source.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    chain(error).find_map(|error| {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        error.downcast_ref::<rustls::Error>().or_else(|| inner?.downcast_ref())
+    })
+}
+
+/// Without names and times, which rustls's own texts have.
+fn distrust(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Certificate;
+    let rustls::Error::InvalidCertificate(certificate) = error else { return "TLS could not be agreed on" };
+    match certificate {
+        Certificate::UnknownIssuer => {
+            "the certificate's issuer is not trusted; AWS_CA_BUNDLE names a file with the authorities that are"
+        }
+        Certificate::Expired | Certificate::ExpiredContext { .. } => "the certificate has expired",
+        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "the certificate is not valid yet",
+        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+            "the certificate is for another name"
+        }
+        _ => "the certificate is not valid",
+    }
 }
 
 fn without_credentials(error: &CredentialsError) -> String {

@@ -1,22 +1,21 @@
 //! Connecting to an account and region.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, meta::region::ProvideRegion};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
 
-use crate::cloud::{
-    Connect, Connection,
-    fault::{Fault, Service},
-};
+use crate::cloud::{Connect, Connection, fault::Fault, operation::Operation};
 
 use super::{
-    call::{self, CallObserver, Caller},
+    call::{self, CallObserver, Caller, unusable},
     ec2::SdkEc2,
     iam::SdkIam,
     lambda::SdkLambda,
     s3::SdkS3,
+    trust::{self, BundleError},
 };
 
 /// Ends the user agent, so that CloudTrail shows whose calls these are.
@@ -26,6 +25,8 @@ const APP_NAME: &str = "privatelink-operator";
 pub struct ConnectSettings {
     /// Instead of the services' own addresses, for all of them; for LocalStack and the like.
     pub endpoint_url: Option<String>,
+    /// A PEM file with the certificate authorities that are trusted, instead of the system's.
+    pub ca_bundle: Option<PathBuf>,
     /// Is told of each call.
     pub observer: Arc<dyn CallObserver>,
 }
@@ -34,14 +35,32 @@ pub struct ConnectSettings {
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>).
 pub struct SdkConnect {
     settings: ConnectSettings,
+    /// In place of the SDK's own, if a bundle is given.
+    http_client: Option<SharedHttpClient>,
     /// Loaded at the first connection; all regions share its cache of credentials.
     config: OnceCell<SdkConfig>,
 }
 
 impl SdkConnect {
-    /// Nothing is loaded or called before the first connection.
-    pub fn new(settings: ConnectSettings) -> Self {
-        Self { settings, config: OnceCell::new() }
+    /// Reads the bundle; nothing else is loaded or called before the first connection.
+    pub fn new(settings: ConnectSettings) -> Result<Self, BundleError> {
+        let http_client = settings.ca_bundle.as_deref().map(trust::https_client).transpose()?;
+        Ok(Self { settings, http_client, config: OnceCell::new() })
+    }
+
+    /// The region is given here only to keep the SDK from looking for one.
+    async fn load(&self, region: Region) -> SdkConfig {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
+        if let Some(url) = &self.settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(client) = &self.http_client {
+            loader = loader.http_client(client.clone());
+        }
+        if let Ok(name) = AppName::new(APP_NAME) {
+            loader = loader.app_name(name);
+        }
+        loader.load().await
     }
 }
 
@@ -49,21 +68,9 @@ impl SdkConnect {
 impl Connect for SdkConnect {
     async fn connect(&self, region: &str) -> Result<Connection, Fault> {
         let region = Region::new(region.to_owned());
-        let config = self.config.get_or_init(|| load(self.settings.endpoint_url.clone(), region.clone())).await;
+        let config = self.config.get_or_init(|| self.load(region.clone())).await;
         connection(&config.to_builder().region(region.clone()).build(), &region, &self.settings.observer).await
     }
-}
-
-/// The region is given here only to keep the SDK from looking for one.
-async fn load(endpoint_url: Option<String>, region: Region) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
-    if let Some(url) = endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    if let Ok(name) = AppName::new(APP_NAME) {
-        loader = loader.app_name(name);
-    }
-    loader.load().await
 }
 
 /// The region that the SDK's default chain finds: environment, profile, instance metadata.
@@ -90,12 +97,12 @@ async fn connection(
 
 /// The account and the partition of the credentials.
 async fn identity(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Result<(String, String), Fault> {
-    const OPERATION: &str = "GetCallerIdentity";
-    let caller = Caller::new(Service::Sts, observer);
+    const OPERATION: Operation = Operation::GetCallerIdentity;
+    let caller = Caller::new(observer);
     let sts = aws_sdk_sts::Client::new(&call::reads(config));
     let answer = caller.run(OPERATION, sts.get_caller_identity().send()).await?;
     account_and_partition(answer.arn.as_deref().unwrap_or_default())
-        .ok_or_else(|| caller.unusable(OPERATION, "no ARN with an account and a partition"))
+        .ok_or_else(|| unusable(OPERATION, "no ARN with an account and a partition"))
 }
 
 /// From `arn:<partition>:<service>:<region>:<account>:<resource>`.
@@ -109,7 +116,10 @@ fn account_and_partition(arn: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::sdk::replay::{Replay, ok, query_error};
+    use crate::cloud::{
+        fault::Service,
+        sdk::replay::{Replay, ok, query_error},
+    };
 
     #[test]
     fn arns() {
@@ -179,7 +189,9 @@ mod tests {
 
     #[tokio::test]
     async fn settings_reach_the_sdk() {
-        let config = load(Some("http://127.0.0.1:9".to_owned()), Region::new("eu-west-1")).await;
+        let endpoint_url = Some("http://127.0.0.1:9".to_owned());
+        let settings = ConnectSettings { endpoint_url, ca_bundle: None, observer: Replay::new([]) };
+        let config = SdkConnect::new(settings).unwrap().load(Region::new("eu-west-1")).await;
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
         assert_eq!(config.app_name().map(ToString::to_string).as_deref(), Some(APP_NAME));
         assert!(config.identity_cache().is_some(), "shared by the clients of all regions");

@@ -16,12 +16,13 @@ use crate::cloud::{
         Ec2, Endpoint, EndpointChange, EndpointService, Filter, Instance, NetworkInterface, NewEndpoint,
         ProfileAssociation, RouteTable, SecurityGroup, Subnet, Target, Vpc, VpcDns,
     },
-    fault::{Fault, Service},
+    fault::Fault,
+    operation::Operation,
     ownership::Tags,
 };
 
 use self::endpoints::{endpoint, endpoint_service, network_interface, wire_address_type, wire_addresses, wire_dns};
-use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone};
+use super::call::{self, CallObserver, Caller, each, refused, unless_empty, unless_gone, unusable};
 
 /// The most items that a page of the Describe calls may have. AWS refuses `MaxResults` beside ids, and some calls
 /// return everything at once without it.
@@ -48,30 +49,23 @@ impl SdkEc2 {
         Self {
             reads: Client::new(&call::reads(config)),
             writes: Client::new(&call::writes(config)),
-            caller: Caller::new(Service::Ec2, observer),
+            caller: Caller::new(observer),
         }
     }
+}
 
-    /// What one item of `Unsuccessful[]` says, if there is one: such calls answer with success whatever came of it.
-    fn successful(
-        &self,
-        operation: &'static str,
-        unsuccessful: Option<Vec<types::UnsuccessfulItem>>,
-    ) -> Result<(), Fault> {
-        let Some(item) = unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
-        let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
-        Err(self.caller.refused(operation, &code.unwrap_or_default(), &message.unwrap_or_default()))
-    }
+/// What one item of `Unsuccessful[]` says, if there is one: such calls answer with success whatever came of it.
+fn successful(operation: Operation, unsuccessful: Option<Vec<types::UnsuccessfulItem>>) -> Result<(), Fault> {
+    let Some(item) = unsuccessful.unwrap_or_default().pop() else { return Ok(()) };
+    let (code, message) = item.error.map(|error| (error.code, error.message)).unwrap_or_default();
+    Err(refused(operation, &code.unwrap_or_default(), &message.unwrap_or_default()))
+}
 
-    fn associated(
-        &self,
-        operation: &'static str,
-        association: Option<types::IamInstanceProfileAssociation>,
-    ) -> Result<ProfileAssociation, Fault> {
-        association
-            .map(profile_association)
-            .ok_or_else(|| self.caller.unusable(operation, "no instance profile association in it"))
-    }
+fn associated(
+    operation: Operation,
+    association: Option<types::IamInstanceProfileAssociation>,
+) -> Result<ProfileAssociation, Fault> {
+    association.map(profile_association).ok_or_else(|| unusable(operation, "no instance profile association in it"))
 }
 
 #[async_trait]
@@ -80,7 +74,7 @@ impl Ec2 for SdkEc2 {
         let call = self.reads.describe_vpc_endpoints().max_results(PAGE).set_filters(wire_filters(filters));
         self.caller
             .pages(
-                "DescribeVpcEndpoints",
+                Operation::DescribeVpcEndpoints,
                 |token| call.clone().set_next_token(token).send(),
                 |page| (each(page.vpc_endpoints, endpoint), page.next_token),
             )
@@ -89,12 +83,12 @@ impl Ec2 for SdkEc2 {
 
     async fn endpoint(&self, id: &str) -> Result<Option<Endpoint>, Fault> {
         let call = self.reads.describe_vpc_endpoints().vpc_endpoint_ids(id);
-        let answer = unless_gone(self.caller.run("DescribeVpcEndpoints", call.send()).await, NO_ENDPOINT)?;
+        let answer = unless_gone(self.caller.run(Operation::DescribeVpcEndpoints, call.send()).await, NO_ENDPOINT)?;
         Ok(answer.and_then(|answer| answer.vpc_endpoints?.pop()).map(endpoint))
     }
 
     async fn create_endpoint(&self, new: &NewEndpoint) -> Result<Endpoint, Fault> {
-        const OPERATION: &str = "CreateVpcEndpoint";
+        const OPERATION: Operation = Operation::CreateVpcEndpoint;
         let tags =
             TagSpecification::builder().resource_type(ResourceType::VpcEndpoint).set_tags(wire_tags(&new.tags)).build();
         let call = self
@@ -123,7 +117,7 @@ impl Ec2 for SdkEc2 {
             .set_policy_document(new.policy.clone())
             .tag_specifications(tags);
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer.vpc_endpoint.map(endpoint).ok_or_else(|| self.caller.unusable(OPERATION, "no endpoint in it"))
+        answer.vpc_endpoint.map(endpoint).ok_or_else(|| unusable(OPERATION, "no endpoint in it"))
     }
 
     async fn modify_endpoint(&self, change: &EndpointChange) -> Result<(), Fault> {
@@ -143,28 +137,28 @@ impl Ec2 for SdkEc2 {
             .set_dns_options(wire_dns(&change.dns_options))
             .set_policy_document(change.policy.clone())
             .set_reset_policy(change.reset_policy.then_some(true));
-        self.caller.run("ModifyVpcEndpoint", call.send()).await.map(drop)
+        self.caller.run(Operation::ModifyVpcEndpoint, call.send()).await.map(drop)
     }
 
     async fn delete_endpoint(&self, id: &str) -> Result<(), Fault> {
-        const OPERATION: &str = "DeleteVpcEndpoints";
+        const OPERATION: Operation = Operation::DeleteVpcEndpoints;
         let call = self.writes.delete_vpc_endpoints().vpc_endpoint_ids(id);
         let answer = self.caller.run(OPERATION, call.send()).await;
-        let result = answer.and_then(|answer| self.successful(OPERATION, answer.unsuccessful));
+        let result = answer.and_then(|answer| successful(OPERATION, answer.unsuccessful));
         unless_gone(result, NO_ENDPOINT).map(drop)
     }
 
     async fn accept_endpoint(&self, service_id: &str, endpoint_id: &str) -> Result<(), Fault> {
-        const OPERATION: &str = "AcceptVpcEndpointConnections";
+        const OPERATION: Operation = Operation::AcceptVpcEndpointConnections;
         let call = self.writes.accept_vpc_endpoint_connections().service_id(service_id).vpc_endpoint_ids(endpoint_id);
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        self.successful(OPERATION, answer.unsuccessful)
+        successful(OPERATION, answer.unsuccessful)
     }
 
     async fn endpoint_service_names(&self) -> Result<BTreeSet<String>, Fault> {
         let call = self.reads.describe_vpc_endpoint_services().max_results(PAGE);
         let names = self.caller.pages(
-            "DescribeVpcEndpointServices",
+            Operation::DescribeVpcEndpointServices,
             |token| call.clone().set_next_token(token).send(),
             |page| (page.service_names.unwrap_or_default(), page.next_token),
         );
@@ -175,7 +169,7 @@ impl Ec2 for SdkEc2 {
         let filters = wire_filters(&[Filter::new("service-name", name)]);
         let call = self.reads.describe_vpc_endpoint_services().max_results(PAGE).set_filters(filters);
         let services = self.caller.pages(
-            "DescribeVpcEndpointServices",
+            Operation::DescribeVpcEndpointServices,
             |token| call.clone().set_next_token(token).send(),
             |page| (each(page.service_details, endpoint_service), page.next_token),
         );
@@ -189,7 +183,7 @@ impl Ec2 for SdkEc2 {
 
     async fn create_tags(&self, id: &str, tags: &Tags) -> Result<(), Fault> {
         let call = self.writes.create_tags().resources(id).set_tags(wire_tags(tags));
-        self.caller.run("CreateTags", call.send()).await.map(drop)
+        self.caller.run(Operation::CreateTags, call.send()).await.map(drop)
     }
 
     async fn delete_tags(&self, id: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
@@ -199,14 +193,14 @@ impl Ec2 for SdkEc2 {
             return Ok(());
         };
         let call = self.writes.delete_tags().resources(id).set_tags(Some(tags));
-        self.caller.run("DeleteTags", call.send()).await.map(drop)
+        self.caller.run(Operation::DeleteTags, call.send()).await.map(drop)
     }
 
     async fn vpcs(&self, filters: &[Filter]) -> Result<Vec<Vpc>, Fault> {
         let call = self.reads.describe_vpcs().max_results(PAGE).set_filters(wire_filters(filters));
         self.caller
             .pages(
-                "DescribeVpcs",
+                Operation::DescribeVpcs,
                 |token| call.clone().set_next_token(token).send(),
                 |page| (each(page.vpcs, vpc), page.next_token),
             )
@@ -217,9 +211,10 @@ impl Ec2 for SdkEc2 {
         let attribute = |name| self.reads.describe_vpc_attribute().vpc_id(vpc_id).attribute(name).send();
         let is_on =
             |value: Option<types::AttributeBooleanValue>| value.and_then(|value| value.value).unwrap_or_default();
-        let support = self.caller.run("DescribeVpcAttribute", attribute(VpcAttributeName::EnableDnsSupport)).await?;
+        let support =
+            self.caller.run(Operation::DescribeVpcAttribute, attribute(VpcAttributeName::EnableDnsSupport)).await?;
         let hostnames =
-            self.caller.run("DescribeVpcAttribute", attribute(VpcAttributeName::EnableDnsHostnames)).await?;
+            self.caller.run(Operation::DescribeVpcAttribute, attribute(VpcAttributeName::EnableDnsHostnames)).await?;
         Ok(VpcDns { support: is_on(support.enable_dns_support), hostnames: is_on(hostnames.enable_dns_hostnames) })
     }
 
@@ -227,7 +222,7 @@ impl Ec2 for SdkEc2 {
         let call = self.reads.describe_subnets().max_results(PAGE).set_filters(wire_filters(filters));
         self.caller
             .pages(
-                "DescribeSubnets",
+                Operation::DescribeSubnets,
                 |token| call.clone().set_next_token(token).send(),
                 |page| (each(page.subnets, subnet), page.next_token),
             )
@@ -238,7 +233,7 @@ impl Ec2 for SdkEc2 {
         let call = self.reads.describe_security_groups().max_results(PAGE).set_filters(wire_filters(filters));
         self.caller
             .pages(
-                "DescribeSecurityGroups",
+                Operation::DescribeSecurityGroups,
                 |token| call.clone().set_next_token(token).send(),
                 |page| (each(page.security_groups, security_group), page.next_token),
             )
@@ -249,7 +244,7 @@ impl Ec2 for SdkEc2 {
         let call = self.reads.describe_route_tables().max_results(ROUTE_TABLE_PAGE).set_filters(wire_filters(filters));
         self.caller
             .pages(
-                "DescribeRouteTables",
+                Operation::DescribeRouteTables,
                 |token| call.clone().set_next_token(token).send(),
                 |page| (each(page.route_tables, route_table), page.next_token),
             )
@@ -260,7 +255,7 @@ impl Ec2 for SdkEc2 {
         let call = self.reads.describe_network_interfaces().max_results(PAGE).set_filters(wire_filters(filters));
         self.caller
             .pages(
-                "DescribeNetworkInterfaces",
+                Operation::DescribeNetworkInterfaces,
                 |token| call.clone().set_next_token(token).send(),
                 |page| (each(page.network_interfaces, network_interface), page.next_token),
             )
@@ -271,7 +266,7 @@ impl Ec2 for SdkEc2 {
         let filters = wire_filters(&[Filter::new("prefix-list-name", service_name)]);
         let call = self.reads.describe_prefix_lists().max_results(PAGE).set_filters(filters);
         let ids = self.caller.pages(
-            "DescribePrefixLists",
+            Operation::DescribePrefixLists,
             |token| call.clone().set_next_token(token).send(),
             |page| (page.prefix_lists.unwrap_or_default(), page.next_token),
         );
@@ -281,7 +276,7 @@ impl Ec2 for SdkEc2 {
     async fn instances(&self, filters: &[Filter]) -> Result<Vec<Instance>, Fault> {
         let call = self.reads.describe_instances().max_results(PAGE).set_filters(wire_filters(filters));
         let reservations = self.caller.pages(
-            "DescribeInstances",
+            Operation::DescribeInstances,
             |token| call.clone().set_next_token(token).send(),
             |page| (each(page.reservations, |reservation| each(reservation.instances, instance)), page.next_token),
         );
@@ -296,7 +291,7 @@ impl Ec2 for SdkEc2 {
             .set_filters(wire_filters(filters));
         self.caller
             .pages(
-                "DescribeIamInstanceProfileAssociations",
+                Operation::DescribeIamInstanceProfileAssociations,
                 |token| call.clone().set_next_token(token).send(),
                 |page| (each(page.iam_instance_profile_associations, profile_association), page.next_token),
             )
@@ -304,30 +299,30 @@ impl Ec2 for SdkEc2 {
     }
 
     async fn associate_profile(&self, instance_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
-        const OPERATION: &str = "AssociateIamInstanceProfile";
+        const OPERATION: Operation = Operation::AssociateIamInstanceProfile;
         let call = self
             .writes
             .associate_iam_instance_profile()
             .instance_id(instance_id)
             .iam_instance_profile(profile(profile_arn));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        self.associated(OPERATION, answer.iam_instance_profile_association)
+        associated(OPERATION, answer.iam_instance_profile_association)
     }
 
     async fn replace_profile(&self, association_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
-        const OPERATION: &str = "ReplaceIamInstanceProfileAssociation";
+        const OPERATION: Operation = Operation::ReplaceIamInstanceProfileAssociation;
         let call = self
             .writes
             .replace_iam_instance_profile_association()
             .association_id(association_id)
             .iam_instance_profile(profile(profile_arn));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        self.associated(OPERATION, answer.iam_instance_profile_association)
+        associated(OPERATION, answer.iam_instance_profile_association)
     }
 
     async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault> {
         let call = self.writes.disassociate_iam_instance_profile().association_id(association_id);
-        let result = self.caller.run("DisassociateIamInstanceProfile", call.send()).await;
+        let result = self.caller.run(Operation::DisassociateIamInstanceProfile, call.send()).await;
         unless_gone(result, NO_ASSOCIATION).map(drop)
     }
 }

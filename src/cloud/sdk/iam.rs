@@ -14,12 +14,13 @@ use aws_sdk_iam::{
 use percent_encoding::percent_decode_str;
 
 use crate::cloud::{
-    fault::{Fault, Service},
+    fault::Fault,
     iam::{Iam, InstanceProfile, ManagedPolicy, NewRole, Role, RoleDetail},
+    operation::Operation,
     ownership::Tags,
 };
 
-use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone};
+use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone, unusable};
 
 /// The most items that a page of IAM's lists may have:
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicies.html>.
@@ -42,13 +43,13 @@ impl SdkIam {
         Self {
             reads: Client::new(&call::reads(config)),
             writes: Client::new(&call::writes(config)),
-            caller: Caller::new(Service::Iam, observer),
+            caller: Caller::new(observer),
         }
     }
 
     async fn inline_policy(&self, role: &str, policy: &str) -> Result<String, Fault> {
         let call = self.reads.get_role_policy().role_name(role).policy_name(policy);
-        let answer = self.caller.run("GetRolePolicy", call.send()).await?;
+        let answer = self.caller.run(Operation::GetRolePolicy, call.send()).await?;
         Ok(decoded(&answer.policy_document))
     }
 }
@@ -57,12 +58,12 @@ impl SdkIam {
 impl Iam for SdkIam {
     async fn role(&self, name: &str) -> Result<Option<Role>, Fault> {
         let call = self.reads.get_role().role_name(name);
-        let answer = unless_gone(self.caller.run("GetRole", call.send()).await, GONE)?;
+        let answer = unless_gone(self.caller.run(Operation::GetRole, call.send()).await, GONE)?;
         Ok(answer.and_then(|answer| answer.role).map(role))
     }
 
     async fn create_role(&self, new: &NewRole) -> Result<Role, Fault> {
-        const OPERATION: &str = "CreateRole";
+        const OPERATION: Operation = Operation::CreateRole;
         let call = self
             .writes
             .create_role()
@@ -74,17 +75,17 @@ impl Iam for SdkIam {
             .set_permissions_boundary(new.permissions_boundary.clone())
             .set_tags(wire_tags(&new.tags));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer.role.map(role).ok_or_else(|| self.caller.unusable(OPERATION, "no role in it"))
+        answer.role.map(role).ok_or_else(|| unusable(OPERATION, "no role in it"))
     }
 
     async fn delete_role(&self, name: &str) -> Result<(), Fault> {
         let call = self.writes.delete_role().role_name(name);
-        unless_gone(self.caller.run("DeleteRole", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteRole, call.send()).await, GONE).map(drop)
     }
 
     async fn update_trust(&self, role: &str, document: &str) -> Result<(), Fault> {
         let call = self.writes.update_assume_role_policy().role_name(role).policy_document(document);
-        self.caller.run("UpdateAssumeRolePolicy", call.send()).await.map(drop)
+        self.caller.run(Operation::UpdateAssumeRolePolicy, call.send()).await.map(drop)
     }
 
     async fn update_role(&self, role: &str, description: &str, max_session_seconds: i32) -> Result<(), Fault> {
@@ -94,33 +95,33 @@ impl Iam for SdkIam {
             .role_name(role)
             .description(description)
             .max_session_duration(max_session_seconds);
-        self.caller.run("UpdateRole", call.send()).await.map(drop)
+        self.caller.run(Operation::UpdateRole, call.send()).await.map(drop)
     }
 
     async fn put_boundary(&self, role: &str, policy_arn: &str) -> Result<(), Fault> {
         let call = self.writes.put_role_permissions_boundary().role_name(role).permissions_boundary(policy_arn);
-        self.caller.run("PutRolePermissionsBoundary", call.send()).await.map(drop)
+        self.caller.run(Operation::PutRolePermissionsBoundary, call.send()).await.map(drop)
     }
 
     async fn delete_boundary(&self, role: &str) -> Result<(), Fault> {
         let call = self.writes.delete_role_permissions_boundary().role_name(role);
-        unless_gone(self.caller.run("DeleteRolePermissionsBoundary", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteRolePermissionsBoundary, call.send()).await, GONE).map(drop)
     }
 
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<(), Fault> {
         let call = self.writes.tag_role().role_name(role).set_tags(wire_tags(tags));
-        self.caller.run("TagRole", call.send()).await.map(drop)
+        self.caller.run(Operation::TagRole, call.send()).await.map(drop)
     }
 
     async fn untag_role(&self, role: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
         let call = self.writes.untag_role().role_name(role).set_tag_keys(unless_empty(keys.iter().cloned()));
-        unless_gone(self.caller.run("UntagRole", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::UntagRole, call.send()).await, GONE).map(drop)
     }
 
     async fn attached_policies(&self, role: &str) -> Result<BTreeSet<String>, Fault> {
         let call = self.reads.list_attached_role_policies().role_name(role).max_items(PAGE);
         let arns = self.caller.pages(
-            "ListAttachedRolePolicies",
+            Operation::ListAttachedRolePolicies,
             |marker| call.clone().set_marker(marker).send(),
             |page| (arns(page.attached_policies), next(page.is_truncated, page.marker)),
         );
@@ -129,18 +130,18 @@ impl Iam for SdkIam {
 
     async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<(), Fault> {
         let call = self.writes.attach_role_policy().role_name(role).policy_arn(policy_arn);
-        self.caller.run("AttachRolePolicy", call.send()).await.map(drop)
+        self.caller.run(Operation::AttachRolePolicy, call.send()).await.map(drop)
     }
 
     async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<(), Fault> {
         let call = self.writes.detach_role_policy().role_name(role).policy_arn(policy_arn);
-        unless_gone(self.caller.run("DetachRolePolicy", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DetachRolePolicy, call.send()).await, GONE).map(drop)
     }
 
     async fn inline_policies(&self, role: &str) -> Result<BTreeMap<String, String>, Fault> {
         let call = self.reads.list_role_policies().role_name(role).max_items(PAGE);
         let names = self.caller.pages(
-            "ListRolePolicies",
+            Operation::ListRolePolicies,
             |marker| call.clone().set_marker(marker).send(),
             |page| (page.policy_names, next(page.is_truncated, page.marker)),
         );
@@ -154,19 +155,19 @@ impl Iam for SdkIam {
 
     async fn put_inline_policy(&self, role: &str, policy: &str, document: &str) -> Result<(), Fault> {
         let call = self.writes.put_role_policy().role_name(role).policy_name(policy).policy_document(document);
-        self.caller.run("PutRolePolicy", call.send()).await.map(drop)
+        self.caller.run(Operation::PutRolePolicy, call.send()).await.map(drop)
     }
 
     async fn delete_inline_policy(&self, role: &str, policy: &str) -> Result<(), Fault> {
         let call = self.writes.delete_role_policy().role_name(role).policy_name(policy);
-        unless_gone(self.caller.run("DeleteRolePolicy", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteRolePolicy, call.send()).await, GONE).map(drop)
     }
 
     async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, Fault> {
         let call = self.reads.list_policies().scope(PolicyScopeType::All).max_items(PAGE);
         self.caller
             .pages(
-                "ListPolicies",
+                Operation::ListPolicies,
                 |marker| call.clone().set_marker(marker).send(),
                 |page| (each(page.policies, managed_policy), next(page.is_truncated, page.marker)),
             )
@@ -175,51 +176,48 @@ impl Iam for SdkIam {
 
     async fn instance_profile(&self, name: &str) -> Result<Option<InstanceProfile>, Fault> {
         let call = self.reads.get_instance_profile().instance_profile_name(name);
-        let answer = unless_gone(self.caller.run("GetInstanceProfile", call.send()).await, GONE)?;
+        let answer = unless_gone(self.caller.run(Operation::GetInstanceProfile, call.send()).await, GONE)?;
         Ok(answer.and_then(|answer| answer.instance_profile).map(instance_profile))
     }
 
     async fn create_instance_profile(&self, name: &str, path: &str, tags: &Tags) -> Result<InstanceProfile, Fault> {
-        const OPERATION: &str = "CreateInstanceProfile";
+        const OPERATION: Operation = Operation::CreateInstanceProfile;
         let call =
             self.writes.create_instance_profile().instance_profile_name(name).path(path).set_tags(wire_tags(tags));
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer
-            .instance_profile
-            .map(instance_profile)
-            .ok_or_else(|| self.caller.unusable(OPERATION, "no instance profile in it"))
+        answer.instance_profile.map(instance_profile).ok_or_else(|| unusable(OPERATION, "no instance profile in it"))
     }
 
     async fn delete_instance_profile(&self, name: &str) -> Result<(), Fault> {
         let call = self.writes.delete_instance_profile().instance_profile_name(name);
-        unless_gone(self.caller.run("DeleteInstanceProfile", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteInstanceProfile, call.send()).await, GONE).map(drop)
     }
 
     async fn tag_instance_profile(&self, name: &str, tags: &Tags) -> Result<(), Fault> {
         let call = self.writes.tag_instance_profile().instance_profile_name(name).set_tags(wire_tags(tags));
-        self.caller.run("TagInstanceProfile", call.send()).await.map(drop)
+        self.caller.run(Operation::TagInstanceProfile, call.send()).await.map(drop)
     }
 
     async fn untag_instance_profile(&self, name: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
         let keys = unless_empty(keys.iter().cloned());
         let call = self.writes.untag_instance_profile().instance_profile_name(name).set_tag_keys(keys);
-        unless_gone(self.caller.run("UntagInstanceProfile", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::UntagInstanceProfile, call.send()).await, GONE).map(drop)
     }
 
     async fn add_role_to_profile(&self, profile: &str, role: &str) -> Result<(), Fault> {
         let call = self.writes.add_role_to_instance_profile().instance_profile_name(profile).role_name(role);
-        self.caller.run("AddRoleToInstanceProfile", call.send()).await.map(drop)
+        self.caller.run(Operation::AddRoleToInstanceProfile, call.send()).await.map(drop)
     }
 
     async fn remove_role_from_profile(&self, profile: &str, role: &str) -> Result<(), Fault> {
         let call = self.writes.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role);
-        unless_gone(self.caller.run("RemoveRoleFromInstanceProfile", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::RemoveRoleFromInstanceProfile, call.send()).await, GONE).map(drop)
     }
 
     async fn instance_profiles_for_role(&self, role: &str) -> Result<Vec<InstanceProfile>, Fault> {
         let call = self.reads.list_instance_profiles_for_role().role_name(role).max_items(PAGE);
         let profiles = self.caller.pages(
-            "ListInstanceProfilesForRole",
+            Operation::ListInstanceProfilesForRole,
             |marker| call.clone().set_marker(marker).send(),
             |page| (each(Some(page.instance_profiles), instance_profile), next(page.is_truncated, page.marker)),
         );
@@ -230,7 +228,7 @@ impl Iam for SdkIam {
         let call = self.reads.get_account_authorization_details().filter(EntityType::Role).max_items(ROLE_DETAIL_PAGE);
         self.caller
             .pages(
-                "GetAccountAuthorizationDetails",
+                Operation::GetAccountAuthorizationDetails,
                 |marker| call.clone().set_marker(marker).send(),
                 |page| (each(page.role_detail_list, role_detail), next(page.is_truncated, page.marker)),
             )
@@ -241,7 +239,7 @@ impl Iam for SdkIam {
         let call = self.reads.list_roles().max_items(PAGE);
         self.caller
             .pages(
-                "ListRoles",
+                Operation::ListRoles,
                 |marker| call.clone().set_marker(marker).send(),
                 |page| (each(Some(page.roles), role), next(page.is_truncated, page.marker)),
             )
@@ -249,7 +247,7 @@ impl Iam for SdkIam {
     }
 
     async fn account_summary(&self) -> Result<BTreeMap<String, i64>, Fault> {
-        let answer = self.caller.run("GetAccountSummary", self.reads.get_account_summary().send()).await?;
+        let answer = self.caller.run(Operation::GetAccountSummary, self.reads.get_account_summary().send()).await?;
         let entries = answer.summary_map.into_iter().flatten();
         Ok(entries.map(|(key, value): (SummaryKeyType, i32)| (key.as_str().to_owned(), value.into())).collect())
     }

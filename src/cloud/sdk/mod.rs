@@ -9,6 +9,8 @@ mod lambda;
 #[cfg(test)]
 mod replay;
 mod s3;
+mod trust;
 
 pub use call::CallObserver;
 pub use connect::{ConnectSettings, SdkConnect, default_region};
+pub use trust::BundleError;

@@ -7,11 +7,12 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, config};
 
 use crate::cloud::{
-    fault::{Fault, Service},
+    fault::Fault,
+    operation::Operation,
     s3::{ObjectHead, S3},
 };
 
-use super::call::{self, CallObserver, Caller, unless_gone};
+use super::call::{self, CallObserver, Caller, unless_gone, unusable};
 
 /// The version of objects that were written while a bucket's versioning was suspended or off. It does not change
 /// with the content: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VersioningWorkflows.html>.
@@ -29,14 +30,14 @@ impl SdkS3 {
     pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
         let reads = call::reads(config);
         let reads = config::Builder::from(&reads).force_path_style(config.endpoint_url().is_some()).build();
-        Self { reads: Client::from_conf(reads), caller: Caller::new(Service::S3, observer) }
+        Self { reads: Client::from_conf(reads), caller: Caller::new(observer) }
     }
 }
 
 #[async_trait]
 impl S3 for SdkS3 {
     async fn head_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, Fault> {
-        const OPERATION: &str = "HeadObject";
+        const OPERATION: Operation = Operation::HeadObject;
         let call = self.reads.head_object().bucket(bucket).key(key);
         let answer = unless_gone(self.caller.run(OPERATION, call.send()).await, &["NotFound"])?;
         answer
@@ -44,7 +45,7 @@ impl S3 for SdkS3 {
                 let version = head.version_id.filter(|version| version != NULL_VERSION);
                 let etag = head.e_tag.unwrap_or_default();
                 if version.is_none() && etag.is_empty() {
-                    return Err(self.caller.unusable(OPERATION, "neither a version nor an ETag in it"));
+                    return Err(unusable(OPERATION, "neither a version nor an ETag in it"));
                 }
                 Ok(ObjectHead { version, etag })
             })

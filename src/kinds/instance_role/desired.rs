@@ -30,7 +30,7 @@ const INLINE_LIMIT: usize = 10_240;
 const INSTANCE_LIMIT: usize = 1000;
 
 /// What AWS should hold. `None` in an optional aspect means that it is left as it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Desired {
     /// Name of the role.
     pub role: String,
@@ -61,7 +61,7 @@ pub struct Desired {
 }
 
 /// An instance profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// Its name.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct Profile {
 }
 
 /// An IAM path, which can only be chosen at creation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
     /// What to create it with.
     pub create: String,
@@ -81,7 +81,7 @@ pub struct Path {
 }
 
 /// The selected instances.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Instances {
     /// Id to state.
     pub selected: BTreeMap<String, String>,

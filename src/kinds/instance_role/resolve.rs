@@ -45,7 +45,7 @@ pub struct Selection {
 }
 
 /// Terms that match nothing, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Unmatched {
     /// By id: there is no such instance.
     pub ids: Vec<String>,
@@ -61,7 +61,7 @@ impl Unmatched {
 }
 
 /// Whose an instance profile is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ProfileOwner {
     /// Nobody's who tagged it as an operator does.
     Untagged,

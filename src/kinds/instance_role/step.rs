@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
-    cloud::{iam::NewRole, ownership::Tags},
+    cloud::{
+        iam::NewRole,
+        ownership::{Tags, adopts},
+    },
     engine::{
         failure::{Class, Failure},
         kind,
@@ -17,6 +20,8 @@ use super::{
 
 /// EC2 does not know the instance profile yet, or not the role in it.
 pub const PROFILE_NOT_READY: &str = "InstanceProfileNotReady";
+
+const TAGS_UPDATED: &str = "TagsUpdated";
 
 /// One call to AWS.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,9 +75,8 @@ impl kind::Step for Step {
     fn reason(&self) -> &'static str {
         match self {
             Self::CreateRole(_) => "RoleCreated",
-            Self::TagRole { .. } | Self::UntagRole { .. } | Self::TagProfile { .. } | Self::UntagProfile { .. } => {
-                "TagsUpdated"
-            }
+            Self::TagRole { tags, .. } | Self::TagProfile { tags, .. } => adopts(tags).unwrap_or(TAGS_UPDATED),
+            Self::UntagRole { .. } | Self::UntagProfile { .. } => TAGS_UPDATED,
             Self::UpdateRole { .. } => "RoleUpdated",
             Self::PutBoundary { .. } | Self::DeleteBoundary { .. } => "BoundaryUpdated",
             Self::UpdateTrust { .. } => "TrustUpdated",

@@ -41,7 +41,7 @@ pub enum Source {
 }
 
 /// Code that can be deployed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Code {
     /// A deployment package.
     Package(Package),
@@ -52,7 +52,7 @@ pub enum Code {
 }
 
 /// A deployment package.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Package {
     /// The zip file.
     pub zip: Sensitive<Vec<u8>>,
@@ -61,7 +61,7 @@ pub struct Package {
 }
 
 /// A deployment package in S3.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Object {
     /// Its bucket.
     pub bucket: String,

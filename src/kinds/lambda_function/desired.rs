@@ -24,7 +24,7 @@ use super::{
 pub const CODE_TAG: &str = "privatelink.dev/code";
 
 /// The function as it should be. An absent setting is left as AWS has it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Desired {
     /// Name.
     pub name: String,
@@ -45,7 +45,7 @@ pub struct Desired {
 }
 
 /// The execution role of a function.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Role {
     /// One that exists.
     Arn(String),

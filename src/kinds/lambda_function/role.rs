@@ -54,7 +54,7 @@ pub fn is_terminating(role: &Value) -> bool {
 }
 
 /// The owned role as it should be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct OwnedRole {
     /// Which object.
     pub reference: Reference,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use crate::{
     cloud::{
         lambda::{CodeChange, CodeSource, ConfigurationChange, NewFunction, Settings},
-        ownership::{PREFIX, Tags},
+        ownership::{PREFIX, Tags, adopts},
     },
     engine::{kind, references::Reference},
 };
@@ -85,7 +85,7 @@ impl kind::Step for Step {
         match self {
             Self::ApplyRole(_) => "RoleApplied",
             Self::Create { .. } => "Created",
-            Self::Tag { .. } => "Tagged",
+            Self::Tag { tags, .. } => adopts(tags).unwrap_or("Tagged"),
             Self::Untag { .. } => "Untagged",
             Self::Configure { .. } => "ConfigurationUpdated",
             Self::Deploy { .. } => "CodeUpdated",

@@ -24,7 +24,7 @@ const POLICY_LIMIT: usize = 20_480;
 const DEFAULT_ADDRESS_TYPE: &str = "ipv4";
 
 /// What AWS should hold. `None` means unmanaged: it is left as AWS has it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Desired {
     /// Type of the endpoint.
     pub endpoint_type: EndpointType,
@@ -61,7 +61,7 @@ pub struct Desired {
 }
 
 /// Wanted options of DNS.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Dns {
     /// Which records.
     pub records: Option<DnsRecords>,
@@ -74,7 +74,7 @@ pub struct Dns {
 }
 
 /// Which DNS records are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DnsRecords {
     /// These, in AWS's spelling.
     Are(&'static str),
@@ -83,7 +83,7 @@ pub enum DnsRecords {
 }
 
 /// A wanted endpoint policy.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Policy {
     /// This JSON text.
     Document(String),

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     cloud::{
         ec2::{Addresses, DnsOptions, EndpointChange, NewEndpoint},
-        ownership::Tags,
+        ownership::{Tags, adopts},
     },
     engine::kind,
 };
@@ -66,7 +66,8 @@ impl kind::Step for Step {
     fn reason(&self) -> &'static str {
         match self {
             Self::Create { .. } => "Created",
-            Self::Tag { .. } | Self::Untag { .. } => "Tagged",
+            Self::Tag { tags, .. } => adopts(tags).unwrap_or("Tagged"),
+            Self::Untag { .. } => "Tagged",
             Self::Modify(_) => "Modified",
             Self::Accept { .. } => "Accepted",
             Self::Delete { .. } => "Deleted",

@@ -1,5 +1,6 @@
 //! A queue that invokes a function.
 
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::FUNCTION;
@@ -32,6 +33,13 @@ async fn a_queue_invokes_a_function_until_the_function_goes() {
     live.patch("LambdaFunction", "hello", json!({ "spec": { "description": "still" } })).await;
     let status = live.ready("LambdaFunction", "hello").await["status"].clone();
     assert_eq!(status["eventSources"][0]["uuid"], json!(uuid), "one mapping, whatever happens");
+
+    let forgotten = Patch::Merge(json!({ "status": { "eventSources": null } }));
+    live.api("LambdaFunction").patch_status("hello", &PatchParams::default(), &forgotten).await.unwrap();
+    live.wait("LambdaFunction", "hello", "aware of its mapping again", |object| {
+        object["status"]["eventSources"][0]["uuid"] == uuid
+    })
+    .await;
     live.delete("LambdaFunction", "hello").await;
     assert!(lambda.get_event_source_mapping().uuid(&uuid).send().await.is_err(), "it went before the function");
     live.end().await;

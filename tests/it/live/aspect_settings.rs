@@ -1,5 +1,6 @@
 //! Versions, aliases, URL, permissions and settings of a function, as far as LocalStack has them.
 
+use aws_sdk_lambda::types::AllowedPublishers;
 use serde_json::{Value, json};
 
 use super::FUNCTION;
@@ -76,6 +77,54 @@ async fn aspects_are_set_drift_and_are_taken_back() {
     assert!(lambda.list_aliases().function_name(&name).send().await.unwrap().aliases().is_empty());
     assert!(lambda.get_function_url_config().function_name(&name).send().await.is_err());
     assert!(lambda.get_function().function_name(&name).send().await.unwrap().concurrency().is_none());
+    live.end().await;
+    drop(operator);
+}
+
+#[tokio::test]
+async fn aspects_that_cost_or_refuse_code_are_set_changed_and_taken_back() {
+    let live = Live::begin("aspects-2").await;
+    let operator = live.operator(&["--resync-interval", "1h"]).await;
+    let lambda = &live.aws.lambda;
+    let publishers = AllowedPublishers::builder()
+        .signing_profile_version_arns("arn:aws:signer:ap-northeast-1:000000000000:/signing-profiles/ours/v1")
+        .build()
+        .unwrap();
+    let signing = lambda.create_code_signing_config().allowed_publishers(publishers).send().await.unwrap();
+    let signing = signing.code_signing_config.unwrap().code_signing_config_arn;
+    let manifest = |cors: &str, executions: u8| {
+        format!(
+            "{}\n  codeSigningConfigArn: {signing}\n  url: {{ authType: AWS_IAM, cors: {{ allowOrigins: [\"{cors}\"] }} }}\n  \
+             versions: {{ keep: 1 }}\n  aliases: [{{ name: live, version: latest-published, \
+             provisionedConcurrency: {executions} }}]\n",
+            FUNCTION.trim_end()
+        )
+    };
+    live.applied(&manifest("https://one.example.com", 1)).await;
+    let name = live.ready("LambdaFunction", "hello").await["status"]["functionName"].as_str().unwrap().to_owned();
+    let signed = async || {
+        let answer = lambda.get_function_code_signing_config().function_name(&name).send().await.unwrap();
+        answer.code_signing_config_arn
+    };
+    let provisioned = async || {
+        let answer = lambda.list_provisioned_concurrency_configs().function_name(&name).send().await.unwrap();
+        let configs = answer.provisioned_concurrency_configs().iter();
+        configs.filter_map(|config| config.requested_provisioned_concurrent_executions()).collect::<Vec<_>>()
+    };
+    assert_eq!((signed().await, provisioned().await), (signing.clone(), vec![1]));
+
+    live.applied(&manifest("https://two.example.com", 2)).await;
+    live.ready("LambdaFunction", "hello").await;
+    let url = lambda.get_function_url_config().function_name(&name).send().await.unwrap();
+    assert_eq!(url.cors().unwrap().allow_origins(), ["https://two.example.com"]);
+    assert_eq!(provisioned().await, [2]);
+    live.applied(&manifest("https://two.example.com", 0)).await;
+    live.ready("LambdaFunction", "hello").await;
+    assert!(provisioned().await.is_empty());
+
+    live.applied(FUNCTION).await;
+    live.ready("LambdaFunction", "hello").await;
+    assert_eq!(signed().await, "");
     live.end().await;
     drop(operator);
 }

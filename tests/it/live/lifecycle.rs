@@ -1,6 +1,8 @@
 //! Update, pause, plan, retain: what users do with an object besides creating and deleting it.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::{ENDPOINT, FUNCTION};
 use crate::support::live::{Live, condition};
@@ -18,6 +20,41 @@ async fn an_edit_reaches_aws() {
     assert_eq!(answer.vpc_endpoints()[0].subnet_ids(), [live.network.subnets[0].clone()]);
     live.end().await;
     drop(operator);
+}
+
+#[tokio::test]
+async fn tags_are_given_changed_and_taken_back() {
+    let live = Live::begin("tags").await;
+    let operator = live.operator(&["--resync-interval", "1h"]).await;
+    for (kind, name, manifest) in [("VpcEndpoint", "lambda", ENDPOINT), ("LambdaFunction", "hello", FUNCTION)] {
+        live.applied(manifest).await;
+        let status = live.ready(kind, name).await["status"].clone();
+        for (tags, team) in [(json!({ "team": "a", "stage": "test" }), Some("a")), (json!({ "team": "b" }), Some("b"))]
+        {
+            live.patch(kind, name, json!({ "spec": { "tags": null } })).await;
+            live.patch(kind, name, json!({ "spec": { "tags": tags } })).await;
+            live.ready(kind, name).await;
+            assert_eq!(users_tags(&live, &status).await.get("team").map(String::as_str), team, "{kind}");
+        }
+        live.patch(kind, name, json!({ "spec": { "tags": null } })).await;
+        live.ready(kind, name).await;
+        assert_eq!(users_tags(&live, &status).await, BTreeMap::new(), "{kind}");
+    }
+    live.end().await;
+    drop(operator);
+}
+
+/// The tags in AWS of the endpoint or function that a status tells of, without those of ownership.
+async fn users_tags(live: &Live, status: &Value) -> BTreeMap<String, String> {
+    let tags: Vec<(String, String)> = if let Some(id) = status["id"].as_str() {
+        let answer = live.aws.ec2.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await.unwrap();
+        let tags = answer.vpc_endpoints()[0].tags().iter();
+        tags.map(|tag| (tag.key().unwrap().to_owned(), tag.value().unwrap().to_owned())).collect()
+    } else {
+        let answer = live.aws.lambda.list_tags().resource(status["arn"].as_str().unwrap()).send().await.unwrap();
+        answer.tags.unwrap_or_default().into_iter().collect()
+    };
+    tags.into_iter().filter(|(key, _)| !key.starts_with("privatelink.dev/")).collect()
 }
 
 #[tokio::test]

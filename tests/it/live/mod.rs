@@ -10,14 +10,17 @@ mod endpoint_types;
 mod examples;
 mod function_code;
 mod function_settings;
+mod health;
 mod install;
 mod lifecycle;
+mod metrics;
 mod ownership;
 mod references;
 mod rest;
 mod role_whole;
 mod startup;
 mod story;
+mod trust;
 mod watched;
 
 /// An interface endpoint in the test's network.

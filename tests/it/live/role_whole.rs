@@ -80,6 +80,24 @@ async fn a_whole_role_is_made_changed_renamed_and_taken_away() {
     let second = association(&live).await;
     assert_ne!(first, second, "one association took the place of the other");
 
+    live.patch(
+        "InstanceRole",
+        "whole",
+        json!({ "spec": {
+        "trust": { "policy": null, "services": ["ec2.amazonaws.com", "ssm.amazonaws.com"] },
+        "permissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "tags": { "team": null, "owner": "b" },
+    } }),
+    )
+    .await;
+    live.ready("InstanceRole", "whole").await;
+    let role = live.aws.iam.get_role().role_name(&name).send().await.unwrap().role.unwrap();
+    assert!(role.assume_role_policy_document().unwrap().contains("ssm.amazonaws.com"));
+    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    assert_eq!(boundary, Some("arn:aws:iam::aws:policy/ReadOnlyAccess"));
+    assert_eq!(tag(&live, &format!("{name}-2"), "team").await, None);
+    assert_eq!(tag(&live, &format!("{name}-2"), "owner").await.as_deref(), Some("b"));
+
     live.aws.iam.update_role().role_name(&name).description("theirs").max_session_duration(3600).send().await.unwrap();
     live.patch("InstanceRole", "whole", json!({ "spec": { "description": "ours" } })).await;
     eventually(async || {

@@ -22,7 +22,7 @@ macro_rules! cases {
 
             cases!(@ $kind, $case, from_nothing faults_while_creating faults_while_updating deleted_while_creating
                 faults_while_deleting status_wiped tags_stripped second_owner taken_back drift unmanaged plan_mode paused
-                undecodable throttled killed_again_and_again);
+                undecodable throttled denied killed_again_and_again);
         }
     )+};
     (@ $kind:ty, $case:expr, $($scenario:ident)+) => {$(

@@ -13,6 +13,7 @@ use privatelink_operator::{
     },
     engine::{
         kind::Kind,
+        observer::News,
         reconcile::{Engine, EngineSettings, Outcome},
     },
 };
@@ -128,7 +129,8 @@ pub fn engine_within<K: Kind<World = World>>(
 ) -> Engine<K> {
     let world =
         World::new(Box::new(model.clone()), REGION.to_owned(), identity.clone(), guardrails, Arc::new(model.clone()));
-    Engine::new(Arc::new(world), model.objects::<K>(), Arc::new(model.clone()), EngineSettings::default())
+    let cluster = Arc::new(model.clone());
+    Engine::new(Arc::new(world), model.objects::<K>(), cluster.clone(), cluster, EngineSettings::default())
 }
 
 /// The model, the operator and the test object.
@@ -261,12 +263,37 @@ impl<K: Kind<World = World>> Run<K> {
         kinds.sort();
         assert_eq!(kinds, case.objects, "{}", self.story());
         for _ in 0..2 {
-            let mark = self.model.calls().len();
+            let (mark, events) = (self.model.calls().len(), self.model.events().len());
             let outcome = self.settle_until(|_| false).await;
             assert_eq!(outcome, Outcome::Converged, "{}", self.story());
             assert_eq!(self.model.writes_since(mark), [], "a write at rest\n{}", self.story());
+            assert_eq!(self.model.events().len(), events, "an Event at rest\n{}", self.story());
             self.restart();
         }
+    }
+
+    /// Each change that was made in AWS, or of an object that this one owns, is one Event.
+    pub fn assert_told_of_each_effect(&self) {
+        let own = ["write status", "set finalizers"];
+        let calls = self.model.calls();
+        let by_operator = calls.iter().skip_while(|call| call.operation != "get object");
+        let effects = by_operator.filter(|call| call.effect && !own.contains(&call.operation)).count();
+        let told = self.model.events().iter().filter(|(_, event)| !event.warning).count();
+        assert!(effects > 0, "{}", self.story());
+        assert_eq!(told, effects, "{}", self.story());
+    }
+
+    /// Since so many Events and news, a drift was found and repaired, and each step said so.
+    pub fn assert_told_of_drift(&self, events: usize, news: usize) {
+        let events = self.model.events().split_off(events);
+        let steps: Vec<_> = events.iter().filter(|(_, event)| !event.warning).collect();
+        assert!(!steps.is_empty(), "{}", self.story());
+        for (_, event) in steps {
+            assert_eq!((event.reason.as_str(), event.action.as_str()), ("DriftRepaired", "Repair"), "{}", self.story());
+        }
+        let drift = |news: &News| matches!(news, News::DriftDetected | News::DriftRepaired);
+        let news: Vec<_> = self.model.news().split_off(news).into_iter().filter(drift).collect();
+        assert_eq!(news, [News::DriftDetected, News::DriftRepaired], "{}", self.story());
     }
 
     /// Nothing is left of the object, in the cluster or in AWS.

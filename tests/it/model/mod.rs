@@ -14,6 +14,7 @@ mod endpoint_diagnosis;
 mod endpoint_fields;
 mod endpoint_peers;
 mod endpoint_states;
+mod events;
 mod function_calls;
 mod function_code;
 mod function_environment;

@@ -1,6 +1,6 @@
 //! What every kind must survive, whatever the manifest.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use privatelink_operator::{
     cloud::World,
@@ -38,6 +38,7 @@ pub async fn from_nothing<K: Kind<World = World>>(case: Case) {
         [Lag::NONE, Lag::reads(1), Lag::reads(3), Lag::time(Duration::from_secs(2)), Lag::time(Duration::from_secs(10))]
     {
         let mut run = Run::<K>::converged(&case, lag).await;
+        run.assert_told_of_each_effect();
         sleep(Duration::from_secs(20)).await;
         run.assert_rests(&case, &content).await;
     }
@@ -264,10 +265,15 @@ pub async fn drift<K: Kind<World = World>>(case: Case) {
         for drift in &drifts {
             run.model.drift(&run.uid, *drift);
         }
-        if run.model.content() != content {
+        let drifted = run.model.content() != content;
+        if drifted {
             assert!(run.sweep_wakes().await, "{drifts:?} is not seen by a sweep");
         }
+        let (events, news) = (run.model.events().len(), run.model.news().len());
         run.expect(Outcome::Converged).await;
+        if drifted {
+            run.assert_told_of_drift(events, news);
+        }
         run.assert_rests(&case, &content).await;
     }
 }
@@ -423,4 +429,53 @@ pub async fn killed_again_and_again<K: Kind<World = World>>(case: Case) {
         run.expect(Outcome::Gone).await;
         run.assert_gone();
     }
+}
+
+/// Calls that nothing which the spec says depends on: what they tell is left out when they are denied.
+const DISPENSABLE: &[&str] = &[];
+
+/// Each call in turn is one that the operator's credentials do not allow: Ready says so, with the operation's name, and
+/// all goes on once they do.
+pub async fn denied<K: Kind<World = World>>(case: Case) {
+    let mut wrong = denied_in_turn::<K>(&case, Run::begin, |_| (), Outcome::Converged).await;
+    for update in &case.updates {
+        let edit = |run: &Run<K>| run.edit(|object| update(&mut object["spec"]));
+        wrong.extend(denied_in_turn::<K>(&case, Run::converged, edit, Outcome::Converged).await);
+    }
+    wrong.extend(denied_in_turn::<K>(&case, Run::converged, Run::delete, Outcome::Gone).await);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What is not as it should be.
+async fn denied_in_turn<K: Kind<World = World>>(
+    case: &Case,
+    start: impl AsyncFn(&Case, Lag) -> Run<K>,
+    act: impl Fn(&Run<K>),
+    expected: Outcome,
+) -> Vec<String> {
+    let mut run = start(case, Lag::NONE).await;
+    act(&run);
+    let mark = run.model.calls().len();
+    run.expect(expected).await;
+    let calls = run.model.calls();
+    // Calls to the cluster are in words.
+    let called: BTreeSet<_> = calls[mark..].iter().map(|call| call.operation).filter(|of| !of.contains(' ')).collect();
+    let mut wrong = Vec::new();
+    for operation in called {
+        let mut run = start(case, Lag::NONE).await;
+        act(&run);
+        run.model.deny(operation);
+        let outcome = run.settle_until(|_| false).await;
+        let ready = run.ready();
+        let is_named = ready["reason"] == "AccessDenied"
+            && ready["message"].as_str().is_some_and(|text| text.contains(&format!("{operation}: AccessDenied: ")));
+        let is_told = outcome == Outcome::Refused && ready["status"] == "False" && is_named;
+        let is_dispensable = outcome == expected && DISPENSABLE.contains(&operation);
+        if !is_told && !is_dispensable {
+            wrong.push(format!("{operation} on the way to {expected:?}: {outcome:?}, {ready}"));
+        }
+        run.restart();
+        run.expect(expected).await;
+    }
+    wrong
 }

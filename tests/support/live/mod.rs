@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use self::{aws::Network, operator::Operator, release::Release};
+use super::statuses;
 
 /// Longest wait for a condition; generous, since it only bounds a failing test.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -193,6 +194,7 @@ impl Live {
                 .await
                 .unwrap_or_else(|()| panic!("each {kind} was to go away"));
         }
+        eventually(async || statuses::has_ended(&self.namespace)).await.expect("what was recorded is complete");
         Api::<Namespace>::all(self.client.clone()).delete(&self.namespace, &DeleteParams::default()).await.unwrap();
         assert_eq!(self.aws.owned(&self.namespace).await, Vec::<String>::new(), "AWS holds nothing of ours any more");
     }
@@ -227,7 +229,7 @@ fn resource(kind: &str) -> ApiResource {
     }
 }
 
-/// Applies the CRDs that the code generates and waits until they are served.
+/// Applies the CRDs that the code generates, waits until they are served, and begins to record their objects.
 async fn install_crds(client: Client) {
     let api = Api::<CustomResourceDefinition>::all(client);
     for crd in privatelink_operator::kinds::crds() {
@@ -236,4 +238,5 @@ async fn install_crds(client: Client) {
         let established = kube::runtime::conditions::is_crd_established();
         kube::runtime::wait::await_condition(api.clone(), &name, established).await.unwrap();
     }
+    statuses::watch();
 }

@@ -41,13 +41,21 @@ impl Operator {
 
     /// Starts it without waiting.
     pub fn spawn(release: &Release, flags: &[&str]) -> Self {
+        Self::spawn_without(release, flags, &[])
+    }
+
+    /// Starts it without these environment variables, and without waiting.
+    pub fn spawn_without(release: &Release, flags: &[&str], variables: &[&str]) -> Self {
         let address = free_address();
         let log_dir = tempfile::tempdir().unwrap();
         let log = log_dir.path().join("operator.log");
         let proxy = Proxy::start(&address.to_string());
-        let child = release
-            .command()
-            .args(["--aws-endpoint-url", &proxy.url(), "--http-address", &address.to_string()])
+        let mut command = release.command();
+        command.args(["--aws-endpoint-url", &proxy.url(), "--http-address", &address.to_string()]);
+        for variable in variables {
+            command.env_remove(variable);
+        }
+        let child = command
             .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -91,7 +99,8 @@ impl Operator {
         self.get("/metrics").await.expect("the operator serves metrics").1
     }
 
-    async fn get(&self, path: &str) -> Option<(u16, String)> {
+    /// Status and body of what it answers to a GET, if it answers.
+    pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).await.ok()?;
         let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;

@@ -3,10 +3,7 @@
 //! `PRIVATELINK_RECORDS` names, for the checks that are made after all tests.
 
 use std::{
-    fs::OpenOptions,
-    io::Write,
     net::SocketAddr,
-    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -25,6 +22,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::aws;
+use crate::support::records;
 
 /// One request that reached the proxy.
 #[derive(Clone, Debug, Serialize)]
@@ -98,12 +96,7 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
 
 impl Notes {
     fn note(&self, call: Call) {
-        if let Some(folder) = std::env::var_os("PRIVATELINK_RECORDS") {
-            let path = PathBuf::from(folder).join("calls.jsonl");
-            let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-            // In one write, since several proxies append to the file.
-            file.write_all(format!("{}\n", serde_json::to_string(&call).unwrap()).as_bytes()).unwrap();
-        }
+        records::record("calls.jsonl", &call);
         self.calls.lock().unwrap().push(call);
     }
 }

@@ -12,12 +12,14 @@ use kube::core::ApiResource;
 use privatelink_operator::engine::{
     failure::{Class, Failure},
     objects::{Event, Events, Objects},
+    observer::{Census, News, Observer},
     references::{Cluster, Reference},
 };
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{Answer, Model, State, faults::Cut, refuse};
+use crate::support::statuses;
 
 /// Group, plural, namespace and name.
 type Key = (String, String, String, String);
@@ -29,6 +31,7 @@ pub struct ClusterState {
     /// Fields of the spec that the operator applied last: those that an apply may take away.
     applied: BTreeMap<Key, BTreeSet<String>>,
     events: Vec<(String, Event)>,
+    news: Vec<News>,
     started: Option<Instant>,
 }
 
@@ -157,6 +160,7 @@ impl Objects for KindObjects {
                 Some(mut live) if text(&live, "/metadata/uid") == uid => {
                     live["status"] = status.clone();
                     s.store(&key, live);
+                    statuses::modelled(&self.resource, &s.cluster.objects[&key]);
                     Ok(())
                 }
                 _ => conflict("status"),
@@ -175,6 +179,14 @@ impl Events for Model {
             state.cluster.events.push((about, event));
         }
     }
+}
+
+impl Observer for Model {
+    fn tell(&self, _kind: &str, news: News) {
+        self.state().cluster.news.push(news);
+    }
+
+    fn watches(&self, _kind: &str, _census: Census) {}
 }
 
 #[async_trait]
@@ -275,8 +287,13 @@ impl Model {
 
     /// Deletes an object as a user would: it stays while finalizers hold it.
     pub fn user_delete<K: kube::Resource<DynamicType = ()>>(&self, namespace: &str, name: &str) {
-        let key = key(&ApiResource::erase::<K>(&()), namespace, name);
-        self.state().mark_deleted(&key);
+        let resource = ApiResource::erase::<K>(&());
+        let key = key(&resource, namespace, name);
+        let mut state = self.state();
+        state.mark_deleted(&key);
+        if let Some(object) = state.cluster.objects.get(&key) {
+            statuses::modelled(&resource, object);
+        }
     }
 
     /// Takes an object out of the cluster as a restore into a new cluster does: no finalizer is asked.
@@ -302,6 +319,11 @@ impl Model {
     /// Events published so far, with `namespace/name` of what they are about.
     pub fn events(&self) -> Vec<(String, Event)> {
         self.state().cluster.events.clone()
+    }
+
+    /// What the engine has told so far.
+    pub fn news(&self) -> Vec<News> {
+        self.state().cluster.news.clone()
     }
 
     /// What the garbage collector does: objects whose owners are all gone are deleted.

@@ -8,6 +8,7 @@ use aws_sdk_lambda::types::{AliasConfiguration, AliasRoutingConfiguration, Provi
 use crate::cloud::{
     fault::Fault,
     lambda::aliases::{Alias, AliasChange, Aliases, ProvisionedConcurrency},
+    operation::Operation,
 };
 
 use super::{
@@ -27,7 +28,7 @@ impl Aliases for SdkLambda {
         let call = self.reads.list_aliases().function_name(function).max_items(PAGE);
         self.caller
             .pages(
-                "ListAliases",
+                Operation::ListAliases,
                 |marker| call.clone().set_marker(marker).send(),
                 |page| (each(page.aliases, alias), page.next_marker),
             )
@@ -43,7 +44,7 @@ impl Aliases for SdkLambda {
             .set_function_version(new.version.clone())
             .set_description(new.description.clone())
             .set_routing_config(new.weights.as_ref().map(wire_weights));
-        self.caller.run("CreateAlias", call.send()).await.map(drop)
+        self.caller.run(Operation::CreateAlias, call.send()).await.map(drop)
     }
 
     async fn update_alias(&self, change: &AliasChange) -> Result<(), Fault> {
@@ -56,19 +57,19 @@ impl Aliases for SdkLambda {
             .set_function_version(change.version.clone())
             .set_description(change.description.clone())
             .set_routing_config(change.weights.as_ref().map(wire_weights));
-        self.caller.run("UpdateAlias", call.send()).await.map(drop)
+        self.caller.run(Operation::UpdateAlias, call.send()).await.map(drop)
     }
 
     async fn delete_alias(&self, function: &str, name: &str) -> Result<(), Fault> {
         let call = self.writes.delete_alias().function_name(function).name(name);
-        unless_gone(self.caller.run("DeleteAlias", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteAlias, call.send()).await, GONE).map(drop)
     }
 
     async fn provisioned_concurrency(&self, function: &str) -> Result<Vec<ProvisionedConcurrency>, Fault> {
         let call = self.reads.list_provisioned_concurrency_configs().function_name(function).max_items(PAGE);
         self.caller
             .pages(
-                "ListProvisionedConcurrencyConfigs",
+                Operation::ListProvisionedConcurrencyConfigs,
                 |marker| call.clone().set_marker(marker).send(),
                 |page| (each(page.provisioned_concurrency_configs, provisioned), page.next_marker),
             )
@@ -82,12 +83,12 @@ impl Aliases for SdkLambda {
             .function_name(function)
             .qualifier(alias)
             .provisioned_concurrent_executions(count);
-        self.caller.run("PutProvisionedConcurrencyConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::PutProvisionedConcurrencyConfig, call.send()).await.map(drop)
     }
 
     async fn delete_provisioned_concurrency(&self, function: &str, alias: &str) -> Result<(), Fault> {
         let call = self.writes.delete_provisioned_concurrency_config().function_name(function).qualifier(alias);
-        let answer = self.caller.run("DeleteProvisionedConcurrencyConfig", call.send()).await;
+        let answer = self.caller.run(Operation::DeleteProvisionedConcurrencyConfig, call.send()).await;
         unless_gone(answer, NOT_PROVISIONED).map(drop)
     }
 }

@@ -8,6 +8,7 @@ use aws_sdk_lambda::types::{
 use crate::cloud::{
     fault::Fault,
     lambda::controls::{Controls, EventInvokeConfig, RuntimeManagementConfig},
+    operation::Operation,
 };
 
 use super::{super::call::unless_gone, GONE, SdkLambda};
@@ -17,33 +18,33 @@ impl Controls for SdkLambda {
     async fn put_concurrency(&self, function: &str, reserved: i32) -> Result<(), Fault> {
         let call =
             self.writes.put_function_concurrency().function_name(function).reserved_concurrent_executions(reserved);
-        self.caller.run("PutFunctionConcurrency", call.send()).await.map(drop)
+        self.caller.run(Operation::PutFunctionConcurrency, call.send()).await.map(drop)
     }
 
     async fn delete_concurrency(&self, function: &str) -> Result<(), Fault> {
         let call = self.writes.delete_function_concurrency().function_name(function);
-        self.caller.run("DeleteFunctionConcurrency", call.send()).await.map(drop)
+        self.caller.run(Operation::DeleteFunctionConcurrency, call.send()).await.map(drop)
     }
 
     async fn code_signing_config(&self, function: &str) -> Result<Option<String>, Fault> {
         let call = self.reads.get_function_code_signing_config().function_name(function);
-        let answer = unless_gone(self.caller.run("GetFunctionCodeSigningConfig", call.send()).await, GONE)?;
+        let answer = unless_gone(self.caller.run(Operation::GetFunctionCodeSigningConfig, call.send()).await, GONE)?;
         Ok(answer.map(|answer| answer.code_signing_config_arn).filter(|arn| !arn.is_empty()))
     }
 
     async fn put_code_signing_config(&self, function: &str, arn: &str) -> Result<(), Fault> {
         let call = self.writes.put_function_code_signing_config().function_name(function).code_signing_config_arn(arn);
-        self.caller.run("PutFunctionCodeSigningConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::PutFunctionCodeSigningConfig, call.send()).await.map(drop)
     }
 
     async fn delete_code_signing_config(&self, function: &str) -> Result<(), Fault> {
         let call = self.writes.delete_function_code_signing_config().function_name(function);
-        self.caller.run("DeleteFunctionCodeSigningConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::DeleteFunctionCodeSigningConfig, call.send()).await.map(drop)
     }
 
     async fn recursive_loop(&self, function: &str) -> Result<String, Fault> {
         let call = self.reads.get_function_recursion_config().function_name(function);
-        let answer = self.caller.run("GetFunctionRecursionConfig", call.send()).await?;
+        let answer = self.caller.run(Operation::GetFunctionRecursionConfig, call.send()).await?;
         Ok(answer.recursive_loop.unwrap_or(RecursiveLoop::Terminate).as_str().to_owned())
     }
 
@@ -53,12 +54,12 @@ impl Controls for SdkLambda {
             .put_function_recursion_config()
             .function_name(function)
             .recursive_loop(RecursiveLoop::from(value));
-        self.caller.run("PutFunctionRecursionConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::PutFunctionRecursionConfig, call.send()).await.map(drop)
     }
 
     async fn runtime_management(&self, function: &str) -> Result<RuntimeManagementConfig, Fault> {
         let call = self.reads.get_runtime_management_config().function_name(function);
-        let answer = self.caller.run("GetRuntimeManagementConfig", call.send()).await?;
+        let answer = self.caller.run(Operation::GetRuntimeManagementConfig, call.send()).await?;
         Ok(RuntimeManagementConfig {
             update_runtime_on: answer.update_runtime_on.unwrap_or(UpdateRuntimeOn::Auto).as_str().to_owned(),
             runtime_version_arn: answer.runtime_version_arn,
@@ -72,12 +73,12 @@ impl Controls for SdkLambda {
             .function_name(function)
             .update_runtime_on(UpdateRuntimeOn::from(config.update_runtime_on.as_str()))
             .set_runtime_version_arn(config.runtime_version_arn.clone());
-        self.caller.run("PutRuntimeManagementConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::PutRuntimeManagementConfig, call.send()).await.map(drop)
     }
 
     async fn event_invoke_config(&self, function: &str) -> Result<Option<EventInvokeConfig>, Fault> {
         let call = self.reads.get_function_event_invoke_config().function_name(function);
-        let answer = unless_gone(self.caller.run("GetFunctionEventInvokeConfig", call.send()).await, GONE)?;
+        let answer = unless_gone(self.caller.run(Operation::GetFunctionEventInvokeConfig, call.send()).await, GONE)?;
         Ok(answer.map(|from| {
             let destinations = from.destination_config;
             let (success, failure) = destinations.map(|d| (d.on_success, d.on_failure)).unwrap_or_default();
@@ -104,12 +105,12 @@ impl Controls for SdkLambda {
             .set_maximum_event_age_in_seconds(config.maximum_event_age_seconds)
             .set_maximum_retry_attempts(config.maximum_retry_attempts)
             .destination_config(destinations);
-        self.caller.run("PutFunctionEventInvokeConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::PutFunctionEventInvokeConfig, call.send()).await.map(drop)
     }
 
     async fn delete_event_invoke_config(&self, function: &str) -> Result<(), Fault> {
         let call = self.writes.delete_function_event_invoke_config().function_name(function);
-        unless_gone(self.caller.run("DeleteFunctionEventInvokeConfig", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteFunctionEventInvokeConfig, call.send()).await, GONE).map(drop)
     }
 }
 

@@ -12,11 +12,12 @@ use aws_sdk_lambda::{
 use crate::cloud::{
     fault::Fault,
     lambda::event_sources::{EventSources, Mapping, MappingChange, MappingSettings, NewMapping},
+    operation::Operation,
     ownership::Tags,
 };
 
 use super::{
-    super::call::{each, unless_gone},
+    super::call::{each, unless_gone, unusable},
     GONE, SdkLambda,
 };
 
@@ -50,7 +51,7 @@ impl EventSources for SdkLambda {
             self.reads.list_event_source_mappings().set_function_name(function.map(str::to_owned)).max_items(PAGE);
         self.caller
             .pages(
-                "ListEventSourceMappings",
+                Operation::ListEventSourceMappings,
                 |marker| call.clone().set_marker(marker).send(),
                 |page| (each(page.event_source_mappings, mapping), page.next_marker),
             )
@@ -59,12 +60,12 @@ impl EventSources for SdkLambda {
 
     async fn mapping_tags(&self, arn: &str) -> Result<Tags, Fault> {
         let call = self.reads.list_tags().resource(arn);
-        let answer = unless_gone(self.caller.run("ListTags", call.send()).await, GONE)?;
+        let answer = unless_gone(self.caller.run(Operation::ListTags, call.send()).await, GONE)?;
         Ok(answer.and_then(|answer| answer.tags).into_iter().flatten().collect())
     }
 
     async fn create_mapping(&self, new: &NewMapping) -> Result<String, Fault> {
-        const OPERATION: &str = "CreateEventSourceMapping";
+        const OPERATION: Operation = Operation::CreateEventSourceMapping;
         let time = new.starting_position_timestamp.map(|time| DateTime::from_secs(time.as_second()));
         let call = self
             .writes
@@ -76,18 +77,18 @@ impl EventSources for SdkLambda {
             .set_tags(Some(new.tags.clone().into_iter().collect()));
         let call = with_settings!(call, &new.settings);
         let answer = self.caller.run(OPERATION, call.send()).await?;
-        answer.uuid.ok_or_else(|| self.caller.unusable(OPERATION, "no UUID in it"))
+        answer.uuid.ok_or_else(|| unusable(OPERATION, "no UUID in it"))
     }
 
     async fn update_mapping(&self, change: &MappingChange) -> Result<(), Fault> {
         let call = self.writes.update_event_source_mapping().uuid(&change.uuid);
         let call = with_settings!(call, &change.settings);
-        self.caller.run("UpdateEventSourceMapping", call.send()).await.map(drop)
+        self.caller.run(Operation::UpdateEventSourceMapping, call.send()).await.map(drop)
     }
 
     async fn delete_mapping(&self, uuid: &str) -> Result<(), Fault> {
         let call = self.writes.delete_event_source_mapping().uuid(uuid);
-        unless_gone(self.caller.run("DeleteEventSourceMapping", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteEventSourceMapping, call.send()).await, GONE).map(drop)
     }
 }
 

@@ -14,11 +14,12 @@ use aws_sdk_lambda::{
 use crate::cloud::{
     fault::Fault,
     lambda::{CodeChange, CodeSource, ConfigurationChange, Function, Functions, NewFunction, PackageType},
+    operation::Operation,
     ownership::Tags,
 };
 
 use super::{
-    super::call::{each, unless_empty, unless_gone},
+    super::call::{each, refused, unless_empty, unless_gone, unusable},
     GONE, SdkLambda,
 };
 
@@ -52,15 +53,15 @@ const PAGE: i32 = 50;
 #[async_trait]
 impl Functions for SdkLambda {
     async fn function(&self, name: &str) -> Result<Option<Function>, Fault> {
-        const OPERATION: &str = "GetFunction";
+        const OPERATION: Operation = Operation::GetFunction;
         let call = self.reads.get_function().function_name(name);
         let Some(answer) = unless_gone(self.caller.run(OPERATION, call.send()).await, GONE)? else { return Ok(None) };
         // Tags that may not be read are not the same as none: whose function it is would be guessed.
         if let Some(error) = answer.tags_error {
-            return Err(self.caller.refused(OPERATION, &error.error_code, &error.message));
+            return Err(refused(OPERATION, &error.error_code, &error.message));
         }
         let Some(configuration) = answer.configuration else {
-            return Err(self.caller.unusable(OPERATION, "no configuration in it"));
+            return Err(unusable(OPERATION, "no configuration in it"));
         };
         let tags = answer.tags.unwrap_or_default().into_iter().collect();
         let code = answer.code.unwrap_or_else(|| FunctionCodeLocation::builder().build());
@@ -80,7 +81,7 @@ impl Functions for SdkLambda {
         let call = self.reads.list_functions().max_items(PAGE);
         self.caller
             .pages(
-                "ListFunctions",
+                Operation::ListFunctions,
                 |marker| call.clone().set_marker(marker).send(),
                 |page| (each(page.functions, wire::listed), page.next_marker),
             )
@@ -102,7 +103,7 @@ impl Functions for SdkLambda {
             .set_architectures(wire::architectures(new.architecture.as_deref()))
             .set_code_signing_config_arn(new.code_signing_config_arn.clone())
             .set_tags(Some(new.tags.clone().into_iter().collect()));
-        let answer = self.caller.run("CreateFunction", with_settings!(call, settings).send()).await?;
+        let answer = self.caller.run(Operation::CreateFunction, with_settings!(call, settings).send()).await?;
         Ok(Function { tags: Some(new.tags.clone()), ..wire::created(answer) })
     }
 
@@ -110,7 +111,7 @@ impl Functions for SdkLambda {
         let settings = change.settings.clone();
         let call =
             self.writes.update_function_configuration().function_name(&change.name).revision_id(&change.revision_id);
-        self.caller.run("UpdateFunctionConfiguration", with_settings!(call, settings).send()).await.map(drop)
+        self.caller.run(Operation::UpdateFunctionConfiguration, with_settings!(call, settings).send()).await.map(drop)
     }
 
     async fn update_code(&self, change: &CodeChange) -> Result<String, Fault> {
@@ -131,23 +132,23 @@ impl Functions for SdkLambda {
             }
             CodeSource::Image(uri) => call.image_uri(uri),
         };
-        let answer = self.caller.run("UpdateFunctionCode", call.send()).await?;
+        let answer = self.caller.run(Operation::UpdateFunctionCode, call.send()).await?;
         Ok(answer.code_sha256.unwrap_or_default())
     }
 
     async fn delete_function(&self, name: &str) -> Result<(), Fault> {
         let call = self.writes.delete_function().function_name(name);
-        unless_gone(self.caller.run("DeleteFunction", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteFunction, call.send()).await, GONE).map(drop)
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Result<(), Fault> {
         let call = self.writes.tag_resource().resource(arn).set_tags(Some(tags.clone().into_iter().collect()));
-        self.caller.run("TagResource", call.send()).await.map(drop)
+        self.caller.run(Operation::TagResource, call.send()).await.map(drop)
     }
 
     async fn untag(&self, arn: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
         let call = self.writes.untag_resource().resource(arn).set_tag_keys(unless_empty(keys.iter().cloned()));
-        self.caller.run("UntagResource", call.send()).await.map(drop)
+        self.caller.run(Operation::UntagResource, call.send()).await.map(drop)
     }
 }
 

@@ -14,8 +14,6 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
 
-use crate::cloud::fault::Service;
-
 use super::call::{self, CallObserver, Caller};
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
@@ -35,7 +33,7 @@ impl SdkLambda {
             reads: Client::new(&call::reads(config)),
             writes: Client::new(&call::writes(config)),
             uploads: Client::new(&call::uploads(config)),
-            caller: Caller::new(Service::Lambda, observer),
+            caller: Caller::new(observer),
         }
     }
 }

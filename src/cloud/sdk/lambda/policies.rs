@@ -10,21 +10,25 @@ use crate::cloud::{
         Revision,
         policies::{NewPermission, Policies, Policy},
     },
+    operation::Operation,
 };
 
-use super::{super::call::unless_gone, GONE, SdkLambda};
+use super::{
+    super::call::{unless_gone, unusable},
+    GONE, SdkLambda,
+};
 
 #[async_trait]
 impl Policies for SdkLambda {
     async fn policy(&self, function: &str, qualifier: Option<&str>) -> Result<Option<Policy>, Fault> {
-        const OPERATION: &str = "GetPolicy";
+        const OPERATION: Operation = Operation::GetPolicy;
         let call = self.reads.get_policy().function_name(function).set_qualifier(qualifier.map(str::to_owned));
         let Some(answer) = unless_gone(self.caller.run(OPERATION, call.send()).await, GONE)? else { return Ok(None) };
         let document: Option<Value> = answer.policy.and_then(|text| serde_json::from_str(&text).ok());
         let statements = match document.map(|mut document| document["Statement"].take()) {
             Some(Value::Array(statements)) => statements,
             Some(statement @ Value::Object(_)) => vec![statement],
-            _ => return Err(self.caller.unusable(OPERATION, "no policy in it")),
+            _ => return Err(unusable(OPERATION, "no policy in it")),
         };
         Ok(Some(Policy { statements, revision_id: answer.revision_id.unwrap_or_default() }))
     }
@@ -45,7 +49,7 @@ impl Policies for SdkLambda {
             .set_event_source_token(new.event_source_token.clone())
             .set_function_url_auth_type(new.function_url_auth_type.as_deref().map(FunctionUrlAuthType::from))
             .set_invoked_via_function_url(new.invoked_via_function_url);
-        self.caller.run("AddPermission", call.send()).await.map(drop)
+        self.caller.run(Operation::AddPermission, call.send()).await.map(drop)
     }
 
     async fn remove_permission(
@@ -62,7 +66,7 @@ impl Policies for SdkLambda {
             .set_qualifier(qualifier.map(str::to_owned))
             .statement_id(statement_id)
             .set_revision_id(revision_id.0.clone());
-        unless_gone(self.caller.run("RemovePermission", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::RemovePermission, call.send()).await, GONE).map(drop)
     }
 }
 

@@ -6,6 +6,7 @@ use aws_sdk_lambda::types::{self, FunctionUrlAuthType, InvokeMode};
 use crate::cloud::{
     fault::Fault,
     lambda::urls::{Cors, FunctionUrl, UrlChange, Urls},
+    operation::Operation,
 };
 
 use super::{super::call::unless_gone, GONE, SdkLambda};
@@ -14,7 +15,7 @@ use super::{super::call::unless_gone, GONE, SdkLambda};
 impl Urls for SdkLambda {
     async fn url(&self, function: &str) -> Result<Option<FunctionUrl>, Fault> {
         let call = self.reads.get_function_url_config().function_name(function);
-        let answer = unless_gone(self.caller.run("GetFunctionUrlConfig", call.send()).await, GONE)?;
+        let answer = unless_gone(self.caller.run(Operation::GetFunctionUrlConfig, call.send()).await, GONE)?;
         Ok(answer.map(|from| FunctionUrl {
             url: from.function_url,
             auth_type: from.auth_type.as_str().to_owned(),
@@ -31,7 +32,7 @@ impl Urls for SdkLambda {
             .set_auth_type(new.auth_type.as_deref().map(FunctionUrlAuthType::from))
             .set_cors(new.cors.as_ref().map(wire_cors))
             .set_invoke_mode(new.invoke_mode.as_deref().map(InvokeMode::from));
-        self.caller.run("CreateFunctionUrlConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::CreateFunctionUrlConfig, call.send()).await.map(drop)
     }
 
     async fn update_url(&self, change: &UrlChange) -> Result<(), Fault> {
@@ -42,12 +43,12 @@ impl Urls for SdkLambda {
             .set_auth_type(change.auth_type.as_deref().map(FunctionUrlAuthType::from))
             .set_cors(change.cors.as_ref().map(wire_cors))
             .set_invoke_mode(change.invoke_mode.as_deref().map(InvokeMode::from));
-        self.caller.run("UpdateFunctionUrlConfig", call.send()).await.map(drop)
+        self.caller.run(Operation::UpdateFunctionUrlConfig, call.send()).await.map(drop)
     }
 
     async fn delete_url(&self, function: &str) -> Result<(), Fault> {
         let call = self.writes.delete_function_url_config().function_name(function);
-        unless_gone(self.caller.run("DeleteFunctionUrlConfig", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteFunctionUrlConfig, call.send()).await, GONE).map(drop)
     }
 }
 

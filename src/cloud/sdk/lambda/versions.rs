@@ -9,10 +9,11 @@ use crate::cloud::{
         Function, Versions,
         versions::{Publication, Version, VersionList},
     },
+    operation::Operation,
 };
 
 use super::{
-    super::call::{each, unless_gone},
+    super::call::{each, unless_gone, unusable},
     GONE, SdkLambda,
     function::wire::observed,
 };
@@ -23,7 +24,7 @@ const PAGE: i32 = 50;
 #[async_trait]
 impl Versions for SdkLambda {
     async fn versions(&self, function: &str) -> Result<VersionList, Fault> {
-        const OPERATION: &str = "ListVersionsByFunction";
+        const OPERATION: Operation = Operation::ListVersionsByFunction;
         let call = self.reads.list_versions_by_function().function_name(function).max_items(PAGE);
         let all = self
             .caller
@@ -45,18 +46,18 @@ impl Versions for SdkLambda {
         published.sort_by_key(|version| version.number);
         match latest {
             Some(latest) => Ok(VersionList { latest, published }),
-            None => Err(self.caller.unusable(OPERATION, "no $LATEST in it")),
+            None => Err(unusable(OPERATION, "no $LATEST in it")),
         }
     }
 
     async fn version(&self, function: &str, number: u64) -> Result<Option<Function>, Fault> {
         let call = self.reads.get_function().function_name(function).qualifier(number.to_string());
-        let answer = unless_gone(self.caller.run("GetFunction", call.send()).await, GONE)?;
+        let answer = unless_gone(self.caller.run(Operation::GetFunction, call.send()).await, GONE)?;
         Ok(answer.and_then(|answer| answer.configuration).map(observed))
     }
 
     async fn publish_version(&self, publication: &Publication) -> Result<u64, Fault> {
-        const OPERATION: &str = "PublishVersion";
+        const OPERATION: Operation = Operation::PublishVersion;
         let call = self
             .writes
             .publish_version()
@@ -66,12 +67,12 @@ impl Versions for SdkLambda {
             .set_description(publication.description.clone());
         let answer = self.caller.run(OPERATION, call.send()).await?;
         let number = answer.version.and_then(|version| version.parse().ok());
-        number.ok_or_else(|| self.caller.unusable(OPERATION, "no version in it"))
+        number.ok_or_else(|| unusable(OPERATION, "no version in it"))
     }
 
     async fn delete_version(&self, function: &str, number: u64) -> Result<(), Fault> {
         let call = self.writes.delete_function().function_name(function).qualifier(number.to_string());
-        unless_gone(self.caller.run("DeleteFunction", call.send()).await, GONE).map(drop)
+        unless_gone(self.caller.run(Operation::DeleteFunction, call.send()).await, GONE).map(drop)
     }
 }
 

@@ -102,7 +102,7 @@ pub struct InstanceRoleStatus {
 }
 
 /// What an entry of spec.managedPolicies came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResolvedPolicy {
     /// The entry.

@@ -367,7 +367,7 @@ impl AspectStep for Step {
     fn reason(&self) -> &'static str {
         match self {
             Self::Create(_) => "EventSourceCreated",
-            Self::Tag { .. } => "EventSourceTagged",
+            Self::Tag { .. } => "Adopted",
             Self::Update(_) => "EventSourceUpdated",
             Self::Delete { .. } => "EventSourceDeleted",
         }

@@ -22,6 +22,8 @@ mod testing;
 pub mod url;
 pub mod versions;
 
+use std::hash::{Hash, Hasher};
+
 use crate::cloud::ownership::{PREFIX, Tags};
 
 use self::spec::{AspectsSpec, AspectsStatus, Setting};
@@ -35,6 +37,14 @@ pub struct Desired {
     pub spec: AspectsSpec,
     /// The ownership tags, for what can carry them.
     pub owner_tags: Tags,
+}
+
+/// By the spec as it is written, which saves a hash of each type in it.
+impl Hash for Desired {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        serde_json::to_string(&self.spec).unwrap_or_default().hash(state);
+        self.owner_tags.hash(state);
+    }
 }
 
 impl Desired {

@@ -170,7 +170,7 @@ pub struct DnsEntryStatus {
 }
 
 /// An optional field of the spec that has a default of AWS's to go back to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Field {
     /// `spec.subnets`, or `spec.subnetConfigurations` without it; default: none.

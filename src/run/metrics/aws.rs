@@ -1,0 +1,68 @@
+//! Calls of AWS.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+use crate::{
+    cloud::fault::{Service, classify},
+    engine::failure::Class,
+};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Call {
+    service: &'static str,
+    operation: &'static str,
+    code: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Operation {
+    service: &'static str,
+    operation: &'static str,
+}
+
+pub struct AwsMetrics {
+    calls: Family<Call, Counter>,
+    seconds: Family<Operation, Histogram>,
+    throttles: Family<Operation, Counter>,
+}
+
+impl AwsMetrics {
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            calls: Family::default(),
+            // 10 ms to 41 s: a read may take three attempts of 10 s.
+            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 2.0, 13))),
+            throttles: Family::default(),
+        };
+        registry.register("aws_api_requests", "AWS calls by operation and answer", metrics.calls.clone());
+        registry.register(
+            "aws_api_request_duration_seconds",
+            "Time of AWS calls, with their retries",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "aws_api_throttles",
+            "AWS calls that failed because AWS asked to slow down",
+            metrics.throttles.clone(),
+        );
+        metrics
+    }
+
+    pub fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64) {
+        let throttled = classify(service, code, "") == Class::Throttled;
+        let service = service.prefix();
+        let labels = Operation { service, operation };
+        self.calls.get_or_create(&Call { service, operation, code: code.to_owned() }).inc();
+        self.seconds.get_or_create(&labels).observe(seconds);
+        // At zero from the first call on, so that a rate shows the first throttle.
+        self.throttles.get_or_create(&labels).inc_by(u64::from(throttled));
+    }
+}
