@@ -11,6 +11,7 @@ use privatelink_operator::{
         objects::Event,
         observer::News,
         reconcile::{Engine, EngineSettings, Outcome},
+        tenure::Tenure,
     },
     kinds::{instance_role::spec::InstanceRole, lambda_function::spec::LambdaFunction},
 };
@@ -154,8 +155,9 @@ async fn a_defect_ends_the_pass_and_not_the_controller() {
         cluster.clone(),
     );
     let objects = run.model.objects::<LambdaFunction>();
+    let settings = EngineSettings::default();
     let engine =
-        Engine::<LambdaFunction>::new(Arc::new(world), objects, cluster.clone(), cluster, EngineSettings::default());
+        Engine::<LambdaFunction>::new(Arc::new(world), objects, cluster.clone(), cluster, settings, Tenure::default());
     let pass = engine.pass(NAMESPACE, NAME).await;
     assert_eq!((pass.outcome, pass.requeue_after), (Outcome::Panicked, Some(Duration::from_mins(1))));
 }
