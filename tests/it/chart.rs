@@ -40,7 +40,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("crds.enabled", "false", "{}"),
     ("crds.keep", "false", "{}"),
     ("leaderElection.leaseDuration", r#""30s""#, "{}"),
-    ("leaderElection.renewDeadline", r#""20s""#, "{}"),
+    ("leaderElection.renewDeadline", r#""12s""#, "{}"),
     ("leaderElection.retryPeriod", r#""4s""#, "{}"),
     ("replicas", "3", "{}"),
     ("image.repository", r#""registry.example/operator""#, "{}"),

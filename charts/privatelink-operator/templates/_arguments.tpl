@@ -12,7 +12,7 @@
   (list "lease-duration" .Values.leaderElection.leaseDuration)
   (list "lease-renew-deadline" .Values.leaderElection.renewDeadline)
   (list "lease-retry-period" .Values.leaderElection.retryPeriod)
-  (list "shutdown-grace-period" (printf "%ds" (sub (int .Values.terminationGracePeriodSeconds) 5)))
+  (list "shutdown-grace-period" (printf "%vs" (sub .Values.terminationGracePeriodSeconds 5)))
   (list "take-over-from" .Values.takeOverFrom)
   (list "log-format" .Values.log.format)
   (list "log-level" .Values.log.level)
