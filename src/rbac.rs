@@ -3,10 +3,10 @@
 
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
-use crate::{kinds, run::identity};
-
-/// The name of the Lease that elects the leader.
-const LEASE: &str = "privatelink-operator";
+use crate::{
+    kinds,
+    run::{election, identity},
+};
 
 /// The sets of rules, by the name of the chart's file.
 pub fn sets() -> [(&'static str, Vec<PolicyRule>); 4] {
@@ -44,7 +44,7 @@ fn own() -> Vec<PolicyRule> {
         rule("", &["configmaps"], &["create"]),
         only(identity::CONFIG_MAP, rule("", &["configmaps"], &["get"])),
         rule("coordination.k8s.io", &["leases"], &["create"]),
-        only(LEASE, rule("coordination.k8s.io", &["leases"], &["get", "update"])),
+        only(election::NAME, rule("coordination.k8s.io", &["leases"], &["get", "update"])),
     ]
 }
 

@@ -91,7 +91,8 @@ pub(crate) mod tests {
     pub fn tokio_clock() -> Duration {
         static FIRST: OnceLock<Instant> = OnceLock::new();
         let (now, first) = (Instant::now(), *FIRST.get_or_init(Instant::now));
-        Duration::from_hours(1) + now.saturating_duration_since(first) - first.saturating_duration_since(now)
+        (Duration::from_hours(1) + now.saturating_duration_since(first))
+            .saturating_sub(first.saturating_duration_since(now))
     }
 
     /// A fence that never closes.

@@ -171,10 +171,8 @@ fn wrong_values_are_refused_with_their_name() {
     });
     let wrong_values = WRONG.iter().map(|(path, wrong)| ((*path).to_owned(), parse(wrong)));
     for (path, wrong) in wrong_types.chain(wrong_values) {
-        let error = match render(&merged(json!({ "clusterId": "demo" }), at(&path, wrong.clone()))) {
-            Ok(_) => panic!("{path} may be {wrong}"),
-            Err(error) => error,
-        };
+        let rendered = render(&merged(json!({ "clusterId": "demo" }), at(&path, wrong.clone())));
+        let Err(error) = rendered else { panic!("{path} may be {wrong}") };
         assert!(error.contains(&format!("/{}", path.replace('.', "/"))), "{path}: {error}");
     }
 }
@@ -272,9 +270,9 @@ fn table(text: &str, values: &Value) -> String {
         let depth = (line.len() - line.trim_start().len()) / 2;
         let line = line.trim();
         if let Some(begin) = line.strip_prefix("# -- ") {
-            comment = begin.to_owned();
+            begin.clone_into(&mut comment);
         } else if let Some(more) = line.strip_prefix("# ").filter(|_| !comment.is_empty()) {
-            comment += &format!(" {more}");
+            comment.extend([" ", more]);
         } else if let Some((key, _)) = line.split_once(':').filter(|_| !line.starts_with(['#', '-'])) {
             above.truncate(depth);
             above.push(key);

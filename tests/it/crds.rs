@@ -166,7 +166,7 @@ fn every_message_of_a_rule_names_a_field() {
     for crd in crds() {
         for node in nodes(&crd) {
             let item = &node.schema["items"];
-            let below = [node.schema, item].into_iter().flat_map(|schema| schema["properties"].as_object()).flatten();
+            let below = [node.schema, item].into_iter().filter_map(|schema| schema["properties"].as_object()).flatten();
             let name = node.path.rsplit('.').next().unwrap().trim_end_matches("[]");
             let fields: BTreeSet<&str> = below.map(|(field, _)| field.as_str()).chain([name]).collect();
             for (path, message) in node.rules() {

@@ -65,15 +65,14 @@ async fn watch_kind(client: Client, kind: &str) {
 
 /// Records from a version on, or from what there is, until the apiserver ends the watch.
 async fn follow(api: &Api<DynamicObject>, version: &mut Option<String>) -> kube::Result<()> {
-    let from = match version {
-        Some(version) => version.clone(),
-        None => {
-            let list = api.list(&ListParams::default()).await?;
-            for object in list.items {
-                observed("ADDED", &object);
-            }
-            version.insert(list.metadata.resource_version.unwrap_or_default()).clone()
+    let from = if let Some(version) = version {
+        version.clone()
+    } else {
+        let list = api.list(&ListParams::default()).await?;
+        for object in list.items {
+            observed("ADDED", &object);
         }
+        version.insert(list.metadata.resource_version.unwrap_or_default()).clone()
     };
     let mut events = std::pin::pin!(api.watch(&WatchParams::default(), &from).await?);
     while let Some(event) = events.try_next().await? {

@@ -135,10 +135,8 @@ impl<K: Kind> Engine<K> {
 
     /// Whether the steps that are about to be taken repair drift.
     pub(super) fn drifts(&self, subject: &Subject<K>, work: &Work) -> bool {
-        let drift = match subject.deleting {
-            true => Drift::No,
-            false => self.memory.drifts(&subject.uid, work.desired, work.was_ready),
-        };
+        let drift =
+            if subject.deleting { Drift::No } else { self.memory.drifts(&subject.uid, work.desired, work.was_ready) };
         if drift == Drift::Found {
             self.tell(News::DriftDetected);
         }

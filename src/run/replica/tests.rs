@@ -55,7 +55,7 @@ async fn life(diary: &Diary, shelf: &Shelf, stop_after: u64) -> (Result<(), &'st
     let end = async {
         sleep(stopping).await;
         stop.cancel();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let result = tokio::select! {
         result = live(diary, shelf.election("a"), &stop, GRACE) => result,
@@ -109,7 +109,7 @@ async fn a_lost_lease_ends_the_tenure_and_the_next_begins_after_all_is_finished(
     let diary = Diary { finishes_after: Duration::from_secs(20), ..Diary::default() };
     let shelf = Shelf::default();
     let outage = async {
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
         shelf.behave(Behaviour::Failing);
         sleep(Duration::from_secs(11)).await;
         assert_eq!(diary.entries(), ["leads", "opens", "works", "leads not"], "said at once");

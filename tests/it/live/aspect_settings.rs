@@ -1,6 +1,6 @@
 //! Versions, aliases, URL, permissions and settings of a function, as far as LocalStack has them.
 
-use aws_sdk_lambda::types::AllowedPublishers;
+use aws_sdk_lambda::types::{AllowedPublishers, ProvisionedConcurrencyConfigListItem};
 use serde_json::{Value, json};
 
 use super::FUNCTION;
@@ -109,7 +109,9 @@ async fn aspects_that_cost_or_refuse_code_are_set_changed_and_taken_back() {
     let provisioned = async || {
         let answer = lambda.list_provisioned_concurrency_configs().function_name(&name).send().await.unwrap();
         let configs = answer.provisioned_concurrency_configs().iter();
-        configs.filter_map(|config| config.requested_provisioned_concurrent_executions()).collect::<Vec<_>>()
+        configs
+            .filter_map(ProvisionedConcurrencyConfigListItem::requested_provisioned_concurrent_executions)
+            .collect::<Vec<_>>()
     };
     assert_eq!((signed().await, provisioned().await), (signing.clone(), vec![1]));
 
