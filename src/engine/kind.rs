@@ -161,8 +161,7 @@ pub trait Kind:
     }
 
     /// Passes on what the spec's common part and a pause mean for objects in the cluster that this one has made.
-    /// Called where no step may be taken: when an object is paused, when it is in plan mode, and before one goes that
-    /// leaves its AWS object behind.
+    /// Called where no step does it: when an object is paused, when it is in plan mode, and when it is being deleted.
     fn hand_down(
         _world: &Self::World,
         _subject: &Subject<Self>,

@@ -250,13 +250,12 @@ impl<K: Kind> Engine<K> {
             self.memory.forget(&subject.uid);
             return Pass { outcome: Outcome::Gone, requeue_after: None };
         }
-        let stop = if keeps_aws_object(&live) {
-            match K::hand_down(&self.world, &subject, false).await {
-                Ok(()) => Stop::nothing_left(""),
-                Err(failure) => Stop::from(failure),
-            }
-        } else {
-            self.delete(&live, &mut subject).await.unwrap_or_else(Stop::from)
+        let keeps = keeps_aws_object(&live);
+        let stop = match K::hand_down(&self.world, &subject, false).await {
+            // A manifest that the cluster refuses must not hold up the deletion of what it is about.
+            Err(failure) if keeps || failure.class != Class::Terminal => Stop::from(failure),
+            _ if keeps => Stop::nothing_left(""),
+            _ => self.delete(&live, &mut subject).await.unwrap_or_else(Stop::from),
         };
         if !matches!(stop, Stop::Converged { .. }) {
             return self.finish(&live, subject, stop).await;

@@ -136,7 +136,9 @@ pub async fn hand_down(cluster: &dyn Cluster, subject: &Subject<LambdaFunction>,
     let wanted = OwnedRole::new(namespace, name, uid, &subject.common_spec(), &create, paused);
     let Some(object) = cluster.get(&wanted.reference).await? else { return Ok(()) };
     let observed = ObservedRole::new(wanted.reference.clone(), &object, name, uid);
-    if observed.owner != RoleOwner::Us || observed.terminating || wanted.is_applied(&observed) {
+    // One that is being deleted already is let go on: a pause is taken off it, and not put on.
+    let beyond = observed.owner != RoleOwner::Us || (observed.terminating && paused);
+    if beyond || wanted.is_applied(&observed) {
         return Ok(());
     }
     cluster.apply(&wanted.reference, wanted.manifest).await

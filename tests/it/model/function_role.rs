@@ -44,6 +44,25 @@ async fn a_pause_reaches_the_role_and_ends_with_the_functions() {
     world.assert_ready::<LambdaFunction>("hello");
 }
 
+/// With its function, as the garbage collector does it, or before it, as a deletion in the foreground does.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_ends_in_a_deletion_ends_for_the_role_too() {
+    for role_goes_first in [false, true] {
+        let mut world = running().await;
+        edit(&world, |object| object["metadata"]["annotations"] = json!({ PAUSED_ANNOTATION: "true" }));
+        world.settle().await;
+        if role_goes_first {
+            world.model.user_delete::<InstanceRole>(NAMESPACE, ROLE);
+        }
+        world.model.user_delete::<LambdaFunction>(NAMESPACE, "hello");
+        world.settle().await;
+        assert_eq!(role(&world)["metadata"]["annotations"][PAUSED_ANNOTATION], "true");
+        edit(&world, |object| object["metadata"]["annotations"] = json!({}));
+        world.settle().await;
+        world.assert_nothing_left();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn plan_mode_reaches_a_role_that_exists() {
     let mut world = running().await;
