@@ -51,12 +51,11 @@ async fn a_pause_that_ends_in_a_deletion_ends_for_the_role_too() {
         let mut world = running().await;
         edit(&world, |object| object["metadata"]["annotations"] = json!({ PAUSED_ANNOTATION: "true" }));
         world.settle().await;
+        assert_eq!(role(&world)["metadata"]["annotations"][PAUSED_ANNOTATION], "true");
         if role_goes_first {
             world.model.user_delete::<InstanceRole>(NAMESPACE, ROLE);
         }
         world.model.user_delete::<LambdaFunction>(NAMESPACE, "hello");
-        world.settle().await;
-        assert_eq!(role(&world)["metadata"]["annotations"][PAUSED_ANNOTATION], "true");
         edit(&world, |object| object["metadata"]["annotations"] = json!({}));
         world.settle().await;
         world.assert_nothing_left();
