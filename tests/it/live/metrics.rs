@@ -122,7 +122,7 @@ async fn series_go_with_their_objects() {
     };
     eventually(swept).await.expect("each kind is swept");
     let before = of_objects(&operator.metrics().await);
-    let first = come_and_go(&live, &operator, "").await;
+    let first = come_and_go(&live, &operator, "-first").await;
     assert_eq!(first, before, "objects leave no series behind");
     assert_eq!(come_and_go(&live, &operator, "-again").await, before);
     live.end().await;
