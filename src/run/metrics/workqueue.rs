@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Add as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -147,7 +148,8 @@ impl Collector for QueueMetrics {
         for (kind, queue) in self.queues().iter() {
             let depth = queue.due.values().filter(|due| due.at <= now).count() as f64;
             let ages = || queue.working.values().map(|began| now.duration_since(*began).as_secs_f64());
-            let values = [depth, ages().sum(), ages().fold(0.0, f64::max)];
+            // The sum of nothing is -0, and would be told as such.
+            let values = [depth, ages().fold(0.0, f64::add), ages().fold(0.0, f64::max)];
             for (series, value) in series.iter_mut().zip(values) {
                 series.push((QueueLabels::of(kind), value));
             }
