@@ -18,6 +18,10 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 	@echo '==> starting Kubernetes and LocalStack: about 8 minutes the first time, then 10 s; and testing'
 	dev/environment run -- dev/test
 
+.PHONY: torture
+torture: ## Run every generated fault plan and walk on the model of AWS: about 12 minutes on 2 cores
+	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
+
 .PHONY: lint
 lint: ## Check format, clippy, dependencies, scripts, and that crds/, docs/ and the chart are what the code says
 	dev/lint

@@ -39,6 +39,20 @@ pub enum Plan<S> {
     },
 }
 
+/// The reason of a [`Plan::Wait`] for AWS to show what it has accepted.
+pub const AWAITING_CONSISTENCY: &str = "AwaitingConsistency";
+
+impl<S> Plan<S> {
+    /// Whether it could only be made because each step that was taken shows: nothing is left to do, or AWS is at it.
+    pub fn shows_all_steps(&self) -> bool {
+        match self {
+            Self::Converged => true,
+            Self::Wait { reason, .. } => *reason != AWAITING_CONSISTENCY,
+            Self::Act(_) | Self::Refuse { .. } => false,
+        }
+    }
+}
+
 /// One write to AWS. `Display` is what plan mode, logs and events print, so it holds no secret.
 pub trait Step: Clone + fmt::Debug + fmt::Display + PartialEq + Send + Sync + 'static {
     /// CamelCase reason of the Event that reports it, such as `Created`.

@@ -11,7 +11,7 @@ use super::{failure::Failure, kind::Step};
 #[derive(Debug)]
 struct Entry<S> {
     /// Steps that AWS answered with success and whose effect no read has shown yet.
-    unseen: Vec<(S, Instant)>,
+    unseen: Vec<Applied<S>>,
     last_write: Option<Instant>,
     absent_since: Option<Instant>,
     failures: u32,
@@ -23,6 +23,14 @@ struct Entry<S> {
     newborn: bool,
     aim: Aim,
     drifting: bool,
+}
+
+/// A step, what it was on the way to (the digest of what AWS should hold), and when AWS answered.
+#[derive(Debug)]
+struct Applied<S> {
+    step: S,
+    aim: u64,
+    at: Instant,
 }
 
 #[derive(Debug)]
@@ -147,12 +155,12 @@ impl<S: Step> Memory<S> {
         });
     }
 
-    /// Notes a step that AWS answered with success.
-    pub fn applied(&self, uid: &str, step: S) {
+    /// Notes a step that AWS answered with success, on the way to what has this digest.
+    pub fn applied(&self, uid: &str, step: S, aim: u64) {
         let now = Instant::now();
         self.with(uid, |entry| {
             entry.last_write = Some(now);
-            entry.unseen.push((step, now));
+            entry.unseen.push(Applied { step, aim, at: now });
         });
     }
 
@@ -161,13 +169,28 @@ impl<S: Step> Memory<S> {
         self.with(uid, |entry| entry.last_write = Some(Instant::now()));
     }
 
+    /// A step that AWS has answered within the window, and that no read has shown since, on the way to something else than
+    /// now. Whether a read shows it cannot be told any more: what is read may be what was before it.
+    pub fn unsure(&self, uid: &str, aim: u64) -> Option<S> {
+        let window = self.window;
+        self.with(uid, |entry| {
+            entry.unseen.retain(|applied| applied.at.elapsed() < window);
+            entry.unseen.iter().find(|applied| applied.aim != aim).map(|applied| applied.step.clone())
+        })
+    }
+
+    /// All steps have been seen in effect.
+    pub fn seen(&self, uid: &str) {
+        self.with(uid, |entry| entry.unseen.clear());
+    }
+
     /// Which of the planned steps AWS has answered already, within the window, without showing it yet. Steps
     /// no longer planned have been seen in effect and are forgotten, so that later drift is repaired at once.
     pub fn unseen(&self, uid: &str, planned: &[S]) -> Option<S> {
         let window = self.window;
         self.with(uid, |entry| {
-            entry.unseen.retain(|(step, at)| at.elapsed() < window && planned.contains(step));
-            entry.unseen.first().map(|(step, _)| step.clone())
+            entry.unseen.retain(|applied| applied.at.elapsed() < window && planned.contains(&applied.step));
+            entry.unseen.first().map(|applied| applied.step.clone())
         })
     }
 
@@ -315,16 +338,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_step_is_not_repeated_before_its_effect_shows_or_the_window_ends() {
         let memory = Memory::new(WINDOW);
-        memory.applied("u", Do("create"));
+        memory.applied("u", Do("create"), 1);
         assert_eq!(memory.unseen("u", &[Do("create")]), Some(Do("create")));
         tokio::time::advance(WINDOW).await;
         assert_eq!(memory.unseen("u", &[Do("create")]), None);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn whether_a_step_shows_cannot_be_told_once_something_else_is_wanted() {
+        let memory = Memory::new(WINDOW);
+        memory.applied("u", Do("attach"), 1);
+        assert_eq!(memory.unsure("u", 1), None);
+        assert_eq!(memory.unsure("u", 2), Some(Do("attach")));
+        tokio::time::advance(WINDOW).await;
+        assert_eq!(memory.unsure("u", 2), None, "by now it shows");
+        memory.applied("u", Do("attach"), 1);
+        memory.seen("u");
+        assert_eq!(memory.unsure("u", 2), None);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn drift_after_the_effect_was_seen_is_repaired_at_once() {
         let memory = Memory::new(WINDOW);
-        memory.applied("u", Do("attach"));
+        memory.applied("u", Do("attach"), 1);
         assert_eq!(memory.unseen("u", &[]), None);
         assert_eq!(memory.unseen("u", &[Do("attach")]), None);
     }

@@ -21,7 +21,7 @@ use super::{
     contract::{DeletionPolicy, ManagementPolicy, PAUSED_ANNOTATION},
     failure::{Class, Failure},
     finalizer,
-    kind::{Kind, KindStatus, Plan, Step, Subject},
+    kind::{AWAITING_CONSISTENCY, Kind, KindStatus, Plan, Step, Subject},
     memory::{Memory, Rest},
     objects::{Event, Events, Objects},
     observer::{News, Observer},
@@ -44,11 +44,13 @@ pub struct EngineSettings {
     pub consistency_window: Duration,
     /// A pass starts no further step after this time.
     pub pass_deadline: Duration,
+    /// Draws from 0..1, so that what has failed together is not tried again together.
+    pub jitter: fn() -> f64,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { consistency_window: Duration::from_mins(1), pass_deadline: Duration::from_mins(5) }
+        Self { consistency_window: Duration::from_mins(1), pass_deadline: Duration::from_mins(5), jitter: rand::random }
     }
 }
 
@@ -141,7 +143,7 @@ impl<K: Kind> Engine<K> {
         let live = match self.objects.get(namespace, name).await {
             Ok(Some(live)) => live,
             Ok(None) => return Pass { outcome: Outcome::Gone, requeue_after: None },
-            Err(failure) => return Self::kubernetes_failed(&failure),
+            Err(failure) => return self.kubernetes_failed(&failure),
         };
         let (subject, decoding) = self.subject(&live);
         if annotation(&live, PAUSED_ANNOTATION) == Some("true") {
@@ -162,7 +164,7 @@ impl<K: Kind> Engine<K> {
     async fn paused(&self, live: &Value, subject: &Subject<K>) -> Pass {
         self.memory.rests(&subject.uid, Rest::Busy);
         if let Err(failure) = K::hand_down(&self.world, subject, true).await {
-            return Self::kubernetes_failed(&failure);
+            return self.kubernetes_failed(&failure);
         }
         if subject.deleting {
             let note = format!("deletion waits: the annotation {PAUSED_ANNOTATION} is \"true\"");
@@ -193,7 +195,7 @@ impl<K: Kind> Engine<K> {
     async fn manage_pass(&self, live: Value, mut subject: Subject<K>, object: &K) -> Pass {
         let live = match finalizer::ensure(&*self.objects, live).await {
             Ok(live) => live,
-            Err(failure) => return Self::kubernetes_failed(&failure),
+            Err(failure) => return self.kubernetes_failed(&failure),
         };
         if subject.status.common().conditions.is_empty() {
             self.memory.newborn(&subject.uid);
@@ -213,8 +215,15 @@ impl<K: Kind> Engine<K> {
         work.desired = digest(&desired);
         for _ in 0..ROUNDS {
             let observed = self.observe(&cloud, subject).await?;
+            if let Some(step) = self.memory.unsure(&subject.uid, work.desired) {
+                return Ok(not_shown_yet(&step));
+            }
             K::report(&cloud, Some(&desired), observed.as_ref(), &mut subject.status);
-            let steps = match (K::plan(subject, &desired, observed.as_ref()), observed) {
+            let plan = K::plan(subject, &desired, observed.as_ref());
+            if plan.shows_all_steps() {
+                self.memory.seen(&subject.uid);
+            }
+            let steps = match (plan, observed) {
                 (Plan::Converged, Some(observed)) => {
                     return Ok(Stop::Converged {
                         message: K::summary(&observed),
@@ -267,7 +276,7 @@ impl<K: Kind> Engine<K> {
                 self.memory.forget(&subject.uid);
                 Pass { outcome: Outcome::Gone, requeue_after: None }
             }
-            Err(failure) => Self::kubernetes_failed(&failure),
+            Err(failure) => self.kubernetes_failed(&failure),
         }
     }
 
@@ -311,11 +320,7 @@ impl<K: Kind> Engine<K> {
         work: &mut Work,
     ) -> Result<Option<Stop>, Failure> {
         if let Some(step) = self.memory.unseen(&subject.uid, steps) {
-            return Ok(Some(Stop::Wait {
-                reason: "AwaitingConsistency".to_owned(),
-                message: format!("AWS accepted to {step}, and does not show it yet"),
-                after: Duration::from_secs(1),
-            }));
+            return Ok(Some(not_shown_yet(&step)));
         }
         if !work.confirmed {
             if !self.unchanged(live, subject).await? {
@@ -332,7 +337,7 @@ impl<K: Kind> Engine<K> {
             if self.tenure.is_over() {
                 return Ok(Some(progressing("more steps follow")));
             }
-            match self.take(cloud, live, subject, step, drift).await {
+            match self.take(cloud, live, subject, step, drift, work.desired).await {
                 Err(failure) if step.fails_alone(&failure) => failures.push(failure),
                 outcome => outcome?,
             }
@@ -362,6 +367,7 @@ impl<K: Kind> Engine<K> {
         subject: &mut Subject<K>,
         step: &K::Step,
         drift: bool,
+        aim: u64,
     ) -> Result<(), Failure> {
         let before = subject.status.clone();
         K::record(step, &mut subject.status);
@@ -384,7 +390,7 @@ impl<K: Kind> Engine<K> {
         subject.status = status;
         match result {
             Ok(()) => {
-                self.memory.applied(&subject.uid, step.clone());
+                self.memory.applied(&subject.uid, step.clone(), aim);
                 self.events.publish(live, Event::of_step(step, subject.deleting, drift)).await;
                 Ok(())
             }
@@ -409,6 +415,14 @@ fn digest(desired: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     desired.hash(&mut hasher);
     hasher.finish()
+}
+
+fn not_shown_yet(step: &impl Step) -> Stop {
+    Stop::Wait {
+        reason: AWAITING_CONSISTENCY.to_owned(),
+        message: format!("AWS accepted to {step}, and does not show it yet"),
+        after: Duration::from_secs(1),
+    }
 }
 
 fn progressing(message: &str) -> Stop {

@@ -11,3 +11,4 @@ mod live;
 mod model;
 mod monitoring;
 mod security;
+mod torture;

@@ -53,7 +53,7 @@ impl<K: Kind> Engine<K> {
     /// Turns the end of the work into status, memory and the time of the next pass.
     pub(super) async fn finish(&self, live: &Value, mut subject: Subject<K>, stop: Stop) -> Pass {
         let uid = subject.uid.clone();
-        let jitter = rand::random();
+        let jitter = (self.settings.jitter)();
         let early = matches!(&stop, Stop::Failed(failure) if failure.class == Class::Reference);
         let (outcome, standing, requeue_after) = match stop {
             Stop::Superseded => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
@@ -101,7 +101,7 @@ impl<K: Kind> Engine<K> {
         subject.status.common_mut().last_handled_request = request;
         match self.write_status(live, &mut subject, &standing).await {
             Ok(()) => Pass { outcome, requeue_after },
-            Err(failure) => Self::kubernetes_failed(&failure),
+            Err(failure) => self.kubernetes_failed(&failure),
         }
     }
 
@@ -158,14 +158,14 @@ impl<K: Kind> Engine<K> {
         self.observer.tell(&K::kind(&()), news);
     }
 
-    pub(super) fn kubernetes_failed(failure: &Failure) -> Pass {
+    pub(super) fn kubernetes_failed(&self, failure: &Failure) -> Pass {
         match failure.class {
             Class::Conflict => return Pass { outcome: Outcome::Superseded, requeue_after: Some(SUPERSEDED) },
             Class::NotLeader => return NOT_LEADER,
             _ => {}
         }
         warn!(kind = %K::kind(&()), %failure, "Kubernetes API call failed");
-        let after = requeue::after_failure(Class::Transient, 1, failure.retry_after, rand::random());
+        let after = requeue::after_failure(Class::Transient, 1, failure.retry_after, (self.settings.jitter)());
         Pass { outcome: Outcome::Failed, requeue_after: Some(after) }
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     cloud::{Aws, fault::Fault},
-    engine::{failure::Failure, kind::Subject},
+    engine::{
+        failure::{Class, Failure},
+        kind::Subject,
+    },
 };
 
 use super::{
@@ -22,7 +25,20 @@ pub async fn apply(
     }
     match call(cloud, step, status).await {
         Ok(()) => Ok(()),
-        Err(fault) => Err(explain::explain(cloud, subject, step, fault).await),
+        Err(fault) => {
+            refused(step, &fault, status);
+            Err(explain::explain(cloud, subject, step, fault).await)
+        }
+    }
+}
+
+/// What AWS has refused to make is not to be waited for when it is deleted.
+fn refused(step: &Step, fault: &Fault, status: &mut InstanceRoleStatus) {
+    match step {
+        _ if fault.class != Class::Terminal => {}
+        Step::CreateRole(_) => report::role_gone(status),
+        Step::CreateProfile { profile, .. } => report::profile_deleted(profile, status),
+        _ => {}
     }
 }
 

@@ -12,9 +12,8 @@ use std::time::Duration;
 
 pub use delete::plan_delete;
 pub use instances::by_instance;
-pub use role::DEFAULT_SESSION_SECONDS;
 
-use crate::engine::kind::{Plan, Subject};
+use crate::engine::kind::{AWAITING_CONSISTENCY, Plan, Subject};
 
 use super::{
     desired::{Desired, Path},
@@ -52,6 +51,16 @@ pub fn plan(subject: &Subject<InstanceRole>, desired: &Desired, observed: Option
     // A path that cannot be had is known before anything is touched, so that nothing is claimed in vain.
     if holds.iter().any(|hold| matches!(hold, Hold::Refuse { reason: "PathDiffers" | "NotAllowed", .. })) {
         return decide(Vec::new(), holds);
+    }
+    if !subject.settled && steps.iter().any(Step::puts_back_what_was_read) {
+        steps.retain(|step| !step.puts_back_what_was_read());
+        holds.push(Hold::Wait {
+            reason: AWAITING_CONSISTENCY,
+            message: "the role's description and session duration are set together, and what AWS shows of them may be \
+                      what they were before"
+                .to_owned(),
+            after: delete::SOON,
+        });
     }
     if let Some(profile) = observed.profile.as_ref().filter(|_| steps.is_empty() && desired.profile.is_some())
         && profile.profile.roles.contains(&desired.role)

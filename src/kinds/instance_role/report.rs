@@ -13,8 +13,9 @@ use crate::{
 use super::{
     desired::Desired,
     observe::Observed,
-    plan::{DEFAULT_SESSION_SECONDS, by_instance, in_place},
+    plan::{by_instance, in_place},
     spec::{InstanceAssociation, InstanceRoleStatus, ManagedField},
+    step::DEFAULT_SESSION_SECONDS,
 };
 
 /// How many instances the status lists.
@@ -158,11 +159,12 @@ pub fn managed(status: &mut InstanceRoleStatus, field: ManagedField) {
     }
 }
 
-/// A field is ours while AWS holds what the spec sets, or what we set earlier.
+/// A field of which this was recorded stays ours while AWS holds it or is about to; one that the spec sets and AWS holds is
+/// ours from now on.
 fn manage(status: &mut InstanceRoleStatus, field: ManagedField, set: bool, holds: bool) {
     let recorded = status.managed_fields.contains(&field);
     status.managed_fields.retain(|known| *known != field);
-    if holds && (set || recorded) {
+    if (recorded && (set || holds)) || (set && holds) {
         status.managed_fields.push(field);
         status.managed_fields.sort();
     }

@@ -18,6 +18,10 @@ use super::{
     spec::{InstanceRoleStatus, ManagedField},
 };
 
+/// The longest session that AWS allows unless told otherwise, in seconds:
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRole.html>.
+pub const DEFAULT_SESSION_SECONDS: i32 = 3600;
+
 /// EC2 does not know the instance profile yet, or not the role in it.
 pub const PROFILE_NOT_READY: &str = "InstanceProfileNotReady";
 
@@ -149,6 +153,15 @@ impl fmt::Display for Step {
 }
 
 impl Step {
+    /// Whether it writes a value that the spec does not give, as it was read: what somebody else has set. Removed ones and
+    /// AWS's default are not of that kind.
+    pub fn puts_back_what_was_read(&self) -> bool {
+        let Self::UpdateRole { description, max_session_seconds, managed, .. } = self else { return false };
+        let is_foreign = |field| !managed.contains(&field);
+        (!description.is_empty() && is_foreign(ManagedField::Description))
+            || (*max_session_seconds != DEFAULT_SESSION_SECONDS && is_foreign(ManagedField::MaxSessionDurationSeconds))
+    }
+
     /// The instance that the step is about.
     pub fn instance(&self) -> Option<&str> {
         match self {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::{
     cloud::ownership::{TagChange, tag_change},
-    engine::kind::{Plan, Subject},
+    engine::kind::{AWAITING_CONSISTENCY, Plan, Subject},
 };
 
 use super::{
@@ -169,7 +169,7 @@ fn converge(
 }
 
 fn awaiting(message: &str) -> Plan<Step> {
-    Plan::Wait { reason: "AwaitingConsistency", message: message.to_owned(), after: CONSISTENCY }
+    Plan::Wait { reason: AWAITING_CONSISTENCY, message: message.to_owned(), after: CONSISTENCY }
 }
 
 /// A role that was made for the function when its spec asked for one. It goes when the function runs with another.

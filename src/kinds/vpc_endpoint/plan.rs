@@ -11,7 +11,7 @@ use crate::{
     },
     engine::{
         conditions,
-        kind::{Plan, Subject},
+        kind::{AWAITING_CONSISTENCY, Plan, Subject},
     },
 };
 
@@ -239,7 +239,7 @@ fn token_is_dead(subject: &Subject<VpcEndpoint>) -> bool {
 }
 
 fn not_visible(id: &str) -> Plan<Step> {
-    wait("AwaitingConsistency", format!("AWS does not show {id}, which may be too early to tell"), SOON)
+    wait(AWAITING_CONSISTENCY, format!("AWS does not show {id}, which may be too early to tell"), SOON)
 }
 
 /// Ownership tags come with the others, and before anything else is done.

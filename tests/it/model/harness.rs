@@ -142,7 +142,12 @@ pub fn engine_in<K: Kind<World = World>>(
         World::new(Box::new(model.clone()), REGION.to_owned(), identity.clone(), guardrails, Arc::new(model.clone()));
     let cluster = Arc::new(model.clone());
     let objects = model.objects::<K>();
-    Engine::new(Arc::new(world), objects, cluster.clone(), cluster, EngineSettings::default(), tenure)
+    Engine::new(Arc::new(world), objects, cluster.clone(), cluster, settings(), tenure)
+}
+
+/// Without chance, so that each run of the same is the same.
+fn settings() -> EngineSettings {
+    EngineSettings { jitter: || 0.5, ..EngineSettings::default() }
 }
 
 /// The model, the operator and the test object.

@@ -3,6 +3,7 @@
 mod aspect_case;
 mod aspect_conformance;
 mod aspect_fields;
+pub mod cases;
 mod conformance;
 mod conformance_endpoints;
 mod conformance_function;
@@ -24,7 +25,7 @@ mod function_peers;
 mod function_role;
 mod function_states;
 mod function_vpc;
-mod harness;
+pub mod harness;
 mod role_calls;
 mod role_fields;
 mod role_guardrails;

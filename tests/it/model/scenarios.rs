@@ -385,7 +385,7 @@ pub async fn throttled<K: Kind<World = World>>(case: Case) {
 
 impl<K: Kind<World = World>> Run<K> {
     /// A step that was taken twice, because its first answer was lost, may show late; the next sweep sees that.
-    async fn catch_up(&mut self) {
+    pub async fn catch_up(&mut self) {
         if self.sweep_wakes().await {
             self.expect(Outcome::Converged).await;
         }

@@ -112,6 +112,7 @@ fn failure(cut: Cut) -> Failure {
         }
         Cut::Refused(refusal) => Failure::terminal(refusal.code, refusal.message),
         Cut::Unanswered(what) => Failure::new(Class::Transient, "KubernetesUnavailable", what),
+        Cut::Broken => Failure::new(Class::Transient, "KubernetesUnavailable", "internal error"),
         Cut::Throttled => Failure::new(Class::Throttled, "Throttled", "too many requests"),
         Cut::Fenced => Failure::new(Class::NotLeader, "NotLeader", "not sent"),
     }
@@ -121,16 +122,18 @@ fn failure(cut: Cut) -> Failure {
 impl Objects for KindObjects {
     async fn get(&self, namespace: &str, name: &str) -> Result<Option<Value>, Failure> {
         let key = key(&self.resource, namespace, name);
-        self.model.gate("get object", false, |s, _| Ok(s.cluster.objects.get(&key).cloned())).await.map_err(failure)
+        self.model.read("get object", |s, _| Ok(s.cluster.objects.get(&key).cloned())).await.map_err(failure)
     }
 
     async fn set_finalizers(&self, object: &Value, finalizers: &[String]) -> Result<Option<Value>, Failure> {
-        let key = key(&self.resource, text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+        let object = object.to_owned();
+        let finalizers = finalizers.to_owned();
+        let key = key(&self.resource, text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
         self.model
-            .gate("set finalizers", true, |s, _| {
+            .write("set finalizers", move |s, _| {
                 let Some(mut live) = s.cluster.objects.get(&key).cloned() else { return conflict("finalizers") };
                 for field in ["/metadata/uid", "/metadata/resourceVersion"] {
-                    if text(&live, field) != text(object, field) {
+                    if text(&live, field) != text(&object, field) {
                         return conflict("finalizers");
                     }
                 }
@@ -155,13 +158,15 @@ impl Objects for KindObjects {
     }
 
     async fn write_status(&self, namespace: &str, name: &str, uid: &str, status: &Value) -> Result<(), Failure> {
-        let key = key(&self.resource, namespace, name);
+        let (resource, uid, status) = (self.resource.clone(), uid.to_owned(), status.clone());
+        let key = key(&resource, namespace, name);
         self.model
-            .gate("write status", true, |s, _| match s.cluster.objects.get(&key).cloned() {
+            .write("write status", move |s, _| match s.cluster.objects.get(&key).cloned() {
                 Some(mut live) if text(&live, "/metadata/uid") == uid => {
+                    s.check_status(&live, &status);
                     live["status"] = status.clone();
                     s.store(&key, live);
-                    statuses::modelled(&self.resource, &s.cluster.objects[&key]);
+                    statuses::modelled(&resource, &s.cluster.objects[&key]);
                     Ok(())
                 }
                 _ => conflict("status"),
@@ -194,11 +199,11 @@ impl Observer for Model {
 impl Cluster for Model {
     async fn get(&self, reference: &Reference) -> Result<Option<Value>, Failure> {
         let key = key(&reference.resource, &reference.namespace, &reference.name);
-        self.gate("get reference", false, |s, _| Ok(s.cluster.objects.get(&key).cloned())).await.map_err(failure)
+        self.read("get reference", |s, _| Ok(s.cluster.objects.get(&key).cloned())).await.map_err(failure)
     }
 
     async fn list(&self, resource: &ApiResource, namespace: &str) -> Result<Vec<Value>, Failure> {
-        self.gate("list references", false, |s, _| {
+        self.read("list references", |s, _| {
             Ok(s.cluster
                 .objects
                 .iter()
@@ -213,13 +218,14 @@ impl Cluster for Model {
     }
 
     async fn apply(&self, reference: &Reference, object: Value) -> Result<(), Failure> {
+        let reference = reference.to_owned();
         let key = key(&reference.resource, &reference.namespace, &reference.name);
-        self.gate("apply reference", true, |s, _| {
+        self.write("apply reference", move |s, _| {
             let fields: BTreeSet<String> =
                 object["spec"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
             let owned_before = s.cluster.applied.insert(key.clone(), fields.clone()).unwrap_or_default();
             let Some(mut live) = s.cluster.objects.get(&key).cloned() else {
-                s.create(&key, object);
+                s.create(&key, object.clone());
                 return Ok(());
             };
             if let Some(spec) = live["spec"].as_object_mut() {
@@ -239,8 +245,10 @@ impl Cluster for Model {
     }
 
     async fn delete(&self, reference: &Reference, uid: &str) -> Result<(), Failure> {
+        let reference = reference.to_owned();
+        let uid = uid.to_owned();
         let key = key(&reference.resource, &reference.namespace, &reference.name);
-        self.gate("delete reference", true, |s, _| {
+        self.write("delete reference", move |s, _| {
             if s.cluster.objects.get(&key).is_some_and(|object| text(object, "/metadata/uid") == uid) {
                 s.mark_deleted(&key);
             }

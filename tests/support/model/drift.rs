@@ -170,6 +170,7 @@ impl State {
             }
             Drift::ChangeGroups if !endpoint.security_group_ids.is_empty() => {
                 endpoint.security_group_ids = [Network::DEFAULT_GROUP.to_owned()].into();
+                endpoint.security_group_names = [(Network::DEFAULT_GROUP.to_owned(), "default".to_owned())].into();
             }
             Drift::ChangeEndpointPolicy => endpoint.policy = Some(FOREIGN.to_owned()),
             Drift::DisablePrivateDns => endpoint.private_dns_enabled = false,

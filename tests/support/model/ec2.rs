@@ -74,6 +74,12 @@ pub struct Ec2State {
 }
 
 impl Ec2State {
+    /// See [`super::replica::Store::rewind`].
+    pub fn rewind(&mut self, yes: bool) {
+        self.endpoints.rewind(yes);
+        self.associations.rewind(yes);
+    }
+
     /// Endpoints that are not being deleted, with their tags.
     pub fn live(&self) -> Vec<(&'static str, String, Tags)> {
         self.endpoints
@@ -168,32 +174,33 @@ impl Model {
         operation: &'static str,
         run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
     ) -> Result<T, Fault> {
-        self.aws(Service::Ec2, operation, false, run).await
+        self.aws_read(Service::Ec2, operation, run).await
     }
 
     /// One EC2 write.
     pub(super) async fn ec2_write<T: Send>(
         &self,
         operation: &'static str,
-        run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
+        run: impl Fn(&mut State, Instant) -> Answer<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.aws(Service::Ec2, operation, true, run).await
+        self.aws_write(Service::Ec2, operation, run).await
     }
 
     async fn change_tags(
         &self,
         operation: &'static str,
         id: &str,
-        change: impl FnOnce(&mut Tags) + Send,
+        change: impl Fn(&mut Tags) + Send + 'static,
     ) -> Result<(), Fault> {
-        self.ec2_write(operation, |s, now| {
+        let id = id.to_owned();
+        self.ec2_write(operation, move |s, now| {
             if id.starts_with("vpce-") {
-                return s.change_endpoint(id, now, |_, record| {
+                return s.change_endpoint(&id, now, |_, record| {
                     change(&mut record.endpoint.tags);
                     Ok(())
                 });
             }
-            match s.ec2.tags_mut(id) {
+            match s.ec2.tags_mut(&id) {
                 Some(tags) => change(tags),
                 None => return refuse("InvalidID", format!("The ID '{id}' is not valid")),
             }
@@ -235,22 +242,28 @@ impl Ec2 for Model {
     }
 
     async fn create_endpoint(&self, new: &NewEndpoint) -> Result<Endpoint, Fault> {
-        self.ec2_write("CreateVpcEndpoint", |s, now| s.create_endpoint(new, now)).await
+        let new = new.to_owned();
+        self.ec2_write("CreateVpcEndpoint", move |s, now| s.create_endpoint(&new, now)).await
     }
 
     async fn modify_endpoint(&self, change: &EndpointChange) -> Result<(), Fault> {
-        self.ec2_write("ModifyVpcEndpoint", |s, now| s.modify_endpoint(change, now)).await
+        let change = change.to_owned();
+        self.ec2_write("ModifyVpcEndpoint", move |s, now| s.modify_endpoint(&change, now)).await
     }
 
     async fn delete_endpoint(&self, id: &str) -> Result<(), Fault> {
-        match self.ec2_write("DeleteVpcEndpoints", |s, now| s.delete_endpoint(id, now)).await {
+        let id = id.to_owned();
+        match self.ec2_write("DeleteVpcEndpoints", move |s, now| s.delete_endpoint(&id, now)).await {
             Err(fault) if fault.is(&["InvalidVpcEndpointId.NotFound"]) => Ok(()),
             other => other,
         }
     }
 
     async fn accept_endpoint(&self, service_id: &str, endpoint_id: &str) -> Result<(), Fault> {
-        self.ec2_write("AcceptVpcEndpointConnections", |s, now| s.accept_endpoint(service_id, endpoint_id, now)).await
+        let service_id = service_id.to_owned();
+        let endpoint_id = endpoint_id.to_owned();
+        self.ec2_write("AcceptVpcEndpointConnections", move |s, now| s.accept_endpoint(&service_id, &endpoint_id, now))
+            .await
     }
 
     async fn endpoint_service_names(&self) -> Result<BTreeSet<String>, Fault> {
@@ -298,11 +311,13 @@ impl Ec2 for Model {
     }
 
     async fn create_tags(&self, id: &str, tags: &Tags) -> Result<(), Fault> {
-        self.change_tags("CreateTags", id, |have| have.extend(tags.clone())).await
+        let tags = tags.clone();
+        self.change_tags("CreateTags", id, move |have| have.extend(tags.clone())).await
     }
 
     async fn delete_tags(&self, id: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
-        self.change_tags("DeleteTags", id, |have| have.retain(|key, _| !keys.contains(key))).await
+        let keys = keys.clone();
+        self.change_tags("DeleteTags", id, move |have| have.retain(|key, _| !keys.contains(key))).await
     }
 
     async fn vpcs(&self, filters: &[Filter]) -> Result<Vec<Vpc>, Fault> {
@@ -405,8 +420,10 @@ impl Ec2 for Model {
     }
 
     async fn associate_profile(&self, instance_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
-        self.ec2_write("AssociateIamInstanceProfile", |s, now| {
-            s.running(instance_id)?;
+        let instance_id = instance_id.to_owned();
+        let profile_arn = profile_arn.to_owned();
+        self.ec2_write("AssociateIamInstanceProfile", move |s, now| {
+            s.running(&instance_id)?;
             let timing = s.timing;
             let taken = s.ec2.associations.all().any(|(_, record)| {
                 record.association.instance_id == instance_id && record.view(now, &timing).is_some()
@@ -417,14 +434,16 @@ impl Ec2 for Model {
                     format!("There is an existing association for instance {instance_id}"),
                 );
             }
-            s.associate(instance_id, profile_arn, now)
+            s.associate(&instance_id, &profile_arn, now)
         })
         .await
     }
 
     async fn replace_profile(&self, association_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault> {
-        self.ec2_write("ReplaceIamInstanceProfileAssociation", |s, now| {
-            let old = s.association_target(association_id, now)?;
+        let association_id = association_id.to_owned();
+        let profile_arn = profile_arn.to_owned();
+        self.ec2_write("ReplaceIamInstanceProfileAssociation", move |s, now| {
+            let old = s.association_target(&association_id, now)?;
             let instance_id = old.association.instance_id.clone();
             if !s.running(&instance_id)? {
                 return refuse(
@@ -438,7 +457,7 @@ impl Ec2 for Model {
                     format!("The association '{association_id}' is not in the 'associated' state."),
                 );
             }
-            let new = s.associate(&instance_id, profile_arn, now)?;
+            let new = s.associate(&instance_id, &profile_arn, now)?;
             s.end_association(old, now);
             Ok(new)
         })
@@ -446,9 +465,10 @@ impl Ec2 for Model {
     }
 
     async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault> {
+        let association_id = association_id.to_owned();
         let answer = self
-            .ec2_write("DisassociateIamInstanceProfile", |s, now| {
-                let record = s.association_target(association_id, now)?;
+            .ec2_write("DisassociateIamInstanceProfile", move |s, now| {
+                let record = s.association_target(&association_id, now)?;
                 s.end_association(record, now);
                 Ok(())
             })

@@ -1,7 +1,7 @@
 //! What goes wrong between the operator and the world. Effects are counted from 1, over AWS and cluster
 //! together: the k-th effect is the k-th write that was accepted.
 
-use super::{Model, Refusal};
+use super::{Model, Refusal, script::Trouble};
 
 /// How a call ended other than well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Cut {
     Unanswered(&'static str),
     /// Throttled, without effect.
     Throttled,
+    /// Error 500, without effect.
+    Broken,
     /// Not sent: the lease has run out.
     Fenced,
 }
@@ -68,14 +70,37 @@ impl Faults {
         self.effects += 1;
         if self.crash_after == Some(self.effects) {
             self.crash_after = None;
-            self.down = true;
-            return Some(Cut::Unanswered("the process died"));
+            return Some(self.die());
         }
         if self.lose_answer == Some(self.effects) {
             self.lose_answer = None;
             return Some(Cut::Unanswered("connection reset by peer"));
         }
         None
+    }
+
+    /// What a trouble comes to that stops a call before it arrives.
+    pub fn stop(&mut self, trouble: Trouble) -> Option<Cut> {
+        Some(match trouble {
+            Trouble::InternalError => Cut::Broken,
+            Trouble::Throttled => Cut::Throttled,
+            Trouble::Unsent => Cut::Unanswered("connection refused"),
+            Trouble::Conflict => {
+                Cut::Refused(Refusal { code: "Conflict", message: "the object has been modified".to_owned() })
+            }
+            Trouble::CrashBefore => self.die(),
+            Trouble::LeaseLost => {
+                self.fenced = true;
+                Cut::Fenced
+            }
+            _ => return None,
+        })
+    }
+
+    /// The process is no more; nothing that it still tries arrives.
+    pub fn die(&mut self) -> Cut {
+        self.down = true;
+        Cut::Unanswered("the process died")
     }
 
     /// Whether the operator is dead.

@@ -25,22 +25,22 @@ impl Model {
         operation: &'static str,
         run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
     ) -> Result<T, Fault> {
-        self.aws(Service::Iam, operation, false, run).await
+        self.aws_read(Service::Iam, operation, run).await
     }
 
     async fn iam_write<T: Send>(
         &self,
         operation: &'static str,
-        run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
+        run: impl Fn(&mut State, Instant) -> Answer<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.aws(Service::Iam, operation, true, run).await
+        self.aws_write(Service::Iam, operation, run).await
     }
 
     /// A removal: what is gone already is success by the port's contract.
     async fn iam_removal(
         &self,
         operation: &'static str,
-        run: impl FnOnce(&mut State, Instant) -> Answer<()> + Send,
+        run: impl Fn(&mut State, Instant) -> Answer<()> + Send + 'static,
     ) -> Result<(), Fault> {
         match self.iam_write(operation, run).await {
             Err(fault) if fault.is(&["NoSuchEntity"]) => Ok(()),
@@ -63,7 +63,8 @@ impl Iam for Model {
     }
 
     async fn create_role(&self, new: &NewRole) -> Result<Role, Fault> {
-        self.iam_write("CreateRole", |s, now| {
+        let new = new.to_owned();
+        self.iam_write("CreateRole", move |s, now| {
             if s.iam.roles.current(&key(&new.name)).is_some() {
                 return refuse("EntityAlreadyExists", format!("Role with name {} already exists.", new.name));
             }
@@ -105,8 +106,9 @@ impl Iam for Model {
     }
 
     async fn delete_role(&self, name: &str) -> Result<(), Fault> {
-        self.iam_removal("DeleteRole", |s, _| {
-            let record = s.role_target(name)?;
+        let name = name.to_owned();
+        self.iam_removal("DeleteRole", move |s, _| {
+            let record = s.role_target(&name)?;
             let conflict = |what| refuse("DeleteConflict", format!("Cannot delete entity, must {what} first."));
             if !record.attached.is_empty() {
                 return conflict("detach all policies");
@@ -114,21 +116,23 @@ impl Iam for Model {
             if !record.inline.is_empty() {
                 return conflict("delete policies");
             }
-            if !s.iam.profiles_of(name).is_empty() {
+            if !s.iam.profiles_of(&name).is_empty() {
                 return conflict("remove roles from instance profile");
             }
             let lag = s.timing.lag;
-            s.iam.roles.put(&key(name), None, lag);
+            s.iam.roles.put(&key(&name), None, lag);
             Ok(())
         })
         .await
     }
 
     async fn update_trust(&self, role: &str, document: &str) -> Result<(), Fault> {
-        self.iam_write("UpdateAssumeRolePolicy", |s, now| {
-            let document = accept(document, Use::Trust)?;
+        let role = role.to_owned();
+        let document = document.to_owned();
+        self.iam_write("UpdateAssumeRolePolicy", move |s, now| {
+            let document = accept(&document, Use::Trust)?;
             s.check_principals(&document)?;
-            s.change_role(role, |r| {
+            s.change_role(&role, |r| {
                 let before = std::mem::replace(&mut r.role.trust_policy, document);
                 r.trust_before = (now, Some(before));
                 Ok(())
@@ -138,10 +142,12 @@ impl Iam for Model {
     }
 
     async fn update_role(&self, role: &str, description: &str, max_session_seconds: i32) -> Result<(), Fault> {
-        self.iam_write("UpdateRole", |s, _| {
+        let role = role.to_owned();
+        let description = description.to_owned();
+        self.iam_write("UpdateRole", move |s, _| {
             check_session(Some(max_session_seconds))?;
-            s.change_role(role, |r| {
-                r.role.description = (!description.is_empty()).then(|| description.to_owned());
+            s.change_role(&role, |r| {
+                r.role.description = (!description.is_empty()).then(|| description.clone());
                 r.role.max_session_seconds = Some(max_session_seconds);
                 Ok(())
             })
@@ -150,10 +156,12 @@ impl Iam for Model {
     }
 
     async fn put_boundary(&self, role: &str, policy_arn: &str) -> Result<(), Fault> {
-        self.iam_write("PutRolePermissionsBoundary", |s, _| {
-            s.known_policy(policy_arn, "Scope ARN:")?;
-            s.change_role(role, |r| {
-                r.role.permissions_boundary = Some(policy_arn.to_owned());
+        let role = role.to_owned();
+        let policy_arn = policy_arn.to_owned();
+        self.iam_write("PutRolePermissionsBoundary", move |s, _| {
+            s.known_policy(&policy_arn, "Scope ARN:")?;
+            s.change_role(&role, |r| {
+                r.role.permissions_boundary = Some(policy_arn.clone());
                 Ok(())
             })
         })
@@ -161,8 +169,9 @@ impl Iam for Model {
     }
 
     async fn delete_boundary(&self, role: &str) -> Result<(), Fault> {
-        self.iam_removal("DeleteRolePermissionsBoundary", |s, _| {
-            s.change_role(role, |r| {
+        let role = role.to_owned();
+        self.iam_removal("DeleteRolePermissionsBoundary", move |s, _| {
+            s.change_role(&role, |r| {
                 r.role.permissions_boundary = None;
                 Ok(())
             })
@@ -171,9 +180,11 @@ impl Iam for Model {
     }
 
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<(), Fault> {
-        self.iam_write("TagRole", |s, _| {
-            check_tags(tags)?;
-            s.change_role(role, |r| {
+        let role = role.to_owned();
+        let tags = tags.to_owned();
+        self.iam_write("TagRole", move |s, _| {
+            check_tags(&tags)?;
+            s.change_role(&role, |r| {
                 // Keys of a role differ by more than case: one in another case replaces the old one.
                 r.role.tags.retain(|key, _| !tags.keys().any(|new| new.eq_ignore_ascii_case(key)));
                 r.role.tags.extend(tags.clone());
@@ -184,8 +195,10 @@ impl Iam for Model {
     }
 
     async fn untag_role(&self, role: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
-        self.iam_removal("UntagRole", |s, _| {
-            s.change_role(role, |r| {
+        let role = role.to_owned();
+        let keys = keys.to_owned();
+        self.iam_removal("UntagRole", move |s, _| {
+            s.change_role(&role, |r| {
                 r.role.tags.retain(|key, _| !keys.iter().any(|gone| gone.eq_ignore_ascii_case(key)));
                 Ok(())
             })
@@ -202,10 +215,12 @@ impl Iam for Model {
     }
 
     async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<(), Fault> {
-        self.iam_write("AttachRolePolicy", |s, _| {
-            s.known_policy(policy_arn, "Policy")?;
-            s.change_role(role, |r| {
-                r.attached.insert(policy_arn.to_owned());
+        let role = role.to_owned();
+        let policy_arn = policy_arn.to_owned();
+        self.iam_write("AttachRolePolicy", move |s, _| {
+            s.known_policy(&policy_arn, "Policy")?;
+            s.change_role(&role, |r| {
+                r.attached.insert(policy_arn.clone());
                 if r.attached.len() > ATTACHED_QUOTA {
                     return refuse(
                         "LimitExceeded",
@@ -219,9 +234,11 @@ impl Iam for Model {
     }
 
     async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<(), Fault> {
-        self.iam_removal("DetachRolePolicy", |s, _| {
-            s.change_role(role, |r| {
-                if r.attached.remove(policy_arn) {
+        let role = role.to_owned();
+        let policy_arn = policy_arn.to_owned();
+        self.iam_removal("DetachRolePolicy", move |s, _| {
+            s.change_role(&role, |r| {
+                if r.attached.remove(&policy_arn) {
                     return Ok(());
                 }
                 refuse("NoSuchEntity", format!("Policy {policy_arn} was not found."))
@@ -239,10 +256,13 @@ impl Iam for Model {
     }
 
     async fn put_inline_policy(&self, role: &str, policy: &str, document: &str) -> Result<(), Fault> {
-        self.iam_write("PutRolePolicy", |s, _| {
-            let document = accept(document, Use::Identity)?;
-            s.change_role(role, |r| {
-                r.inline.insert(policy.to_owned(), document);
+        let role = role.to_owned();
+        let policy = policy.to_owned();
+        let document = document.to_owned();
+        self.iam_write("PutRolePolicy", move |s, _| {
+            let document = accept(&document, Use::Identity)?;
+            s.change_role(&role, |r| {
+                r.inline.insert(policy.clone(), document);
                 if r.inline.values().map(String::len).sum::<usize>() > INLINE_QUOTA {
                     return refuse(
                         "LimitExceeded",
@@ -256,9 +276,11 @@ impl Iam for Model {
     }
 
     async fn delete_inline_policy(&self, role: &str, policy: &str) -> Result<(), Fault> {
-        self.iam_removal("DeleteRolePolicy", |s, _| {
-            s.change_role(role, |r| {
-                if r.inline.remove(policy).is_some() {
+        let role = role.to_owned();
+        let policy = policy.to_owned();
+        self.iam_removal("DeleteRolePolicy", move |s, _| {
+            s.change_role(&role, |r| {
+                if r.inline.remove(&policy).is_some() {
                     return Ok(());
                 }
                 refuse("NoSuchEntity", format!("The role policy with name {policy} cannot be found."))
@@ -286,11 +308,14 @@ impl Iam for Model {
     }
 
     async fn create_instance_profile(&self, name: &str, path: &str, tags: &Tags) -> Result<InstanceProfile, Fault> {
-        self.iam_write("CreateInstanceProfile", |s, now| {
-            if s.iam.profiles.current(&key(name)).is_some() {
+        let name = name.to_owned();
+        let path = path.to_owned();
+        let tags = tags.to_owned();
+        self.iam_write("CreateInstanceProfile", move |s, now| {
+            if s.iam.profiles.current(&key(&name)).is_some() {
                 return refuse("EntityAlreadyExists", format!("Instance Profile {name} already exists."));
             }
-            check_tag_count(tags)?;
+            check_tag_count(&tags)?;
             if s.iam.profiles.all().count() >= s.iam.quota {
                 return refuse(
                     "LimitExceeded",
@@ -298,86 +323,95 @@ impl Iam for Model {
                 );
             }
             let profile = InstanceProfile {
-                name: name.to_owned(),
+                name: name.clone(),
                 arn: format!("arn:aws:iam::{ACCOUNT}:instance-profile{path}{name}"),
                 id: format!("AIPA{:017X}", s.number()),
-                path: path.to_owned(),
+                path: path.clone(),
                 roles: Vec::new(),
                 tags: tags.clone(),
             };
             let record = ProfileRecord { profile: profile.clone(), created: now, roles_changed: now };
             let lag = s.timing.lag;
-            s.iam.profiles.put(&key(name), Some(record), lag);
+            s.iam.profiles.put(&key(&name), Some(record), lag);
             Ok(profile)
         })
         .await
     }
 
     async fn delete_instance_profile(&self, name: &str) -> Result<(), Fault> {
-        self.iam_removal("DeleteInstanceProfile", |s, _| {
-            if !s.profile_target(name)?.profile.roles.is_empty() {
+        let name = name.to_owned();
+        self.iam_removal("DeleteInstanceProfile", move |s, _| {
+            if !s.profile_target(&name)?.profile.roles.is_empty() {
                 return refuse(
                     "DeleteConflict",
                     "Cannot delete entity, must remove roles from instance profile first.",
                 );
             }
             let lag = s.timing.lag;
-            s.iam.profiles.put(&key(name), None, lag);
+            s.iam.profiles.put(&key(&name), None, lag);
             Ok(())
         })
         .await
     }
 
     async fn tag_instance_profile(&self, name: &str, tags: &Tags) -> Result<(), Fault> {
-        self.iam_write("TagInstanceProfile", |s, _| {
-            let mut record = s.profile_target(name)?;
+        let name = name.to_owned();
+        let tags = tags.to_owned();
+        self.iam_write("TagInstanceProfile", move |s, _| {
+            let mut record = s.profile_target(&name)?;
             record.profile.tags.extend(tags.clone());
             check_tag_count(&record.profile.tags)?;
             let lag = s.timing.lag;
-            s.iam.profiles.put(&key(name), Some(record), lag);
+            s.iam.profiles.put(&key(&name), Some(record), lag);
             Ok(())
         })
         .await
     }
 
     async fn untag_instance_profile(&self, name: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
-        self.iam_removal("UntagInstanceProfile", |s, _| {
-            let mut record = s.profile_target(name)?;
+        let name = name.to_owned();
+        let keys = keys.to_owned();
+        self.iam_removal("UntagInstanceProfile", move |s, _| {
+            let mut record = s.profile_target(&name)?;
             record.profile.tags.retain(|key, _| !keys.contains(key));
             let lag = s.timing.lag;
-            s.iam.profiles.put(&key(name), Some(record), lag);
+            s.iam.profiles.put(&key(&name), Some(record), lag);
             Ok(())
         })
         .await
     }
 
     async fn add_role_to_profile(&self, profile: &str, role: &str) -> Result<(), Fault> {
-        self.iam_write("AddRoleToInstanceProfile", |s, now| {
-            let mut record = s.profile_target(profile)?;
-            let name = s.role_target(role)?.role.name;
+        let profile = profile.to_owned();
+        let role = role.to_owned();
+        self.iam_write("AddRoleToInstanceProfile", move |s, now| {
+            let mut record = s.profile_target(&profile)?;
+            let name = s.role_target(&role)?.role.name;
             if !record.profile.roles.is_empty() {
                 return refuse("LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
             }
             record.profile.roles.push(name);
             record.roles_changed = now;
             let lag = s.timing.lag;
-            s.iam.profiles.put(&key(profile), Some(record), lag);
+            s.iam.profiles.put(&key(&profile), Some(record), lag);
             Ok(())
         })
         .await
     }
 
     async fn remove_role_from_profile(&self, profile: &str, role: &str) -> Result<(), Fault> {
-        self.iam_removal("RemoveRoleFromInstanceProfile", |s, now| {
-            let mut record = s.profile_target(profile)?;
+        let profile = profile.to_owned();
+        let role = role.to_owned();
+        self.iam_removal("RemoveRoleFromInstanceProfile", move |s, now| {
+            let mut record = s.profile_target(&profile)?;
             let before = record.profile.roles.len();
-            record.profile.roles.retain(|name| !name.eq_ignore_ascii_case(role));
+            record.profile.roles.retain(|name| !name.eq_ignore_ascii_case(&role));
             if record.profile.roles.len() == before {
                 return refuse("NoSuchEntity", format!("The role with name {role} cannot be found."));
             }
             record.roles_changed = now;
             let lag = s.timing.lag;
-            s.iam.profiles.put(&key(profile), Some(record), lag);
+            s.iam.profiles.put(&key(&profile), Some(record), lag);
             Ok(())
         })
         .await

@@ -84,6 +84,12 @@ pub(super) fn key(name: &str) -> String {
 }
 
 impl IamState {
+    /// See [`super::replica::Store::rewind`].
+    pub fn rewind(&mut self, yes: bool) {
+        self.roles.rewind(yes);
+        self.profiles.rewind(yes);
+    }
+
     /// Live objects with their tags.
     pub fn live(&self) -> Vec<(&'static str, String, Tags)> {
         let roles = self.roles.all().map(|(_, r)| ("role", r.role.name.clone(), r.role.tags.clone()));

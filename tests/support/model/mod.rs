@@ -16,6 +16,7 @@ pub mod lambda;
 pub mod network;
 pub mod replica;
 pub mod s3;
+pub mod script;
 pub mod services;
 
 use std::{
@@ -30,11 +31,13 @@ use privatelink_operator::cloud::{
     fault::{Fault, Service},
     ownership::{Tags, UID},
 };
+use serde_json::Value;
 use tokio::time::Instant;
 
 use self::{
     faults::{Cut, Faults},
     replica::Lag,
+    script::{GIVEN_UP, LATE, SLOW, Script, Trouble, UNSEEN},
 };
 
 /// The model's account.
@@ -127,6 +130,8 @@ pub struct State {
     pub cluster: cluster::ClusterState,
     /// What goes wrong.
     pub faults: Faults,
+    /// What goes wrong with which call.
+    pub script: Script,
     calls: Vec<Call>,
     violations: Vec<String>,
     ids: u64,
@@ -233,60 +238,180 @@ impl Model {
         self.state().live().into_iter().map(|(kind, id, _)| format!("{kind} {id}")).collect()
     }
 
-    /// One AWS call: faults, then the operation, then faults again.
-    async fn aws<T: Send>(
+    /// One AWS call that changes nothing.
+    async fn aws_read<T: Send>(
         &self,
         service: Service,
         operation: &'static str,
-        write: bool,
         run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
     ) -> Result<T, Fault> {
-        self.gate(operation, write, run).await.map_err(|cut| match cut {
-            Cut::Refused(refusal) => Fault::answered(service, operation, refusal.code, &refusal.message),
-            Cut::Unanswered(what) => Fault::unanswered(service, operation, what),
-            Cut::Fenced => Fault::not_sent(service, operation),
-            Cut::Throttled => {
-                let code = match service {
-                    Service::Ec2 => "RequestLimitExceeded",
-                    Service::Lambda => "TooManyRequestsException",
-                    Service::Iam | Service::Sts => "Throttling",
-                    Service::S3 => "SlowDown",
-                };
-                Fault::answered(service, operation, code, "Rate exceeded")
-            }
-        })
+        self.read(operation, run).await.map_err(|cut| fault(service, operation, cut))
     }
 
-    async fn gate<T: Send>(
+    /// One AWS call that changes something.
+    async fn aws_write<T: Send>(
+        &self,
+        service: Service,
+        operation: &'static str,
+        run: impl Fn(&mut State, Instant) -> Answer<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.write(operation, run).await.map_err(|cut| fault(service, operation, cut))
+    }
+
+    async fn read<T: Send>(
         &self,
         operation: &'static str,
-        write: bool,
         run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
     ) -> Result<T, Cut> {
+        let trouble = self.before(operation, false).await?;
+        if trouble == Some(Trouble::Slow) {
+            tokio::time::sleep(SLOW).await;
+        }
+        let mut state = self.state();
+        state.rewind(trouble == Some(Trouble::Stale));
+        let answer = run(&mut state, Instant::now());
+        state.rewind(false);
+        state.calls.push(Call { operation, write: false, effect: false });
+        answer.map_err(Cut::Refused)
+    }
+
+    /// A write may arrive after its caller has gone, and more than once.
+    async fn write<T: Send>(
+        &self,
+        operation: &'static str,
+        run: impl Fn(&mut State, Instant) -> Answer<T> + Send + 'static,
+    ) -> Result<T, Cut> {
+        let trouble = self.before(operation, true).await?;
+        match trouble {
+            Some(Trouble::Late) => {
+                self.arrives_after(GIVEN_UP + LATE, operation, run);
+                tokio::time::sleep(GIVEN_UP).await;
+                return Err(Cut::Unanswered("timed out"));
+            }
+            Some(Trouble::CrashDuring) => {
+                self.arrives_after(LATE, operation, run);
+                return Err(self.state().faults.die());
+            }
+            Some(Trouble::Twice) => drop(self.state().effect(operation, &run)),
+            _ => {}
+        }
+        let mut state = self.state();
+        let lag = state.timing.lag;
+        if trouble == Some(Trouble::ShownLate) {
+            state.timing.lag = Lag::time(UNSEEN);
+        }
+        let answer = state.effect(operation, &run);
+        state.timing.lag = lag;
+        if answer.is_ok()
+            && let Some(cut) = state.faults.after()
+        {
+            return Err(cut);
+        }
+        match trouble {
+            Some(Trouble::AnswerLost) => Err(Cut::Unanswered("connection reset by peer")),
+            Some(Trouble::CrashAfter) => Err(state.faults.die()),
+            _ => answer.map_err(Cut::Refused),
+        }
+    }
+
+    fn arrives_after<T>(
+        &self,
+        delay: Duration,
+        operation: &'static str,
+        run: impl Fn(&mut State, Instant) -> Answer<T> + Send + 'static,
+    ) {
+        let model = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            drop(model.state().effect(operation, &run));
+        });
+    }
+
+    /// The way to AWS or to the cluster, and what stops a call on it.
+    async fn before(&self, operation: &'static str, write: bool) -> Result<Option<Trouble>, Cut> {
         let latency = self.state().timing.latency;
         tokio::time::sleep(latency).await;
         let mut state = self.state();
-        if let Some(cut) = state.faults.before(operation, write) {
-            state.calls.push(Call { operation, write, effect: false });
-            return Err(cut);
-        }
-        let answer = run(&mut state, Instant::now());
-        let effect = write && answer.is_ok();
-        state.calls.push(Call { operation, write, effect });
-        if effect {
-            state.check(operation);
-            if let Some(cut) = state.faults.after() {
-                return Err(cut);
+        let (trouble, cut) = if let Some(cut) = state.faults.before(operation, write) {
+            (None, Some(cut))
+        } else {
+            let trouble = state.script.next(operation, write);
+            (trouble, trouble.and_then(|trouble| state.faults.stop(trouble)))
+        };
+        match cut {
+            Some(cut) => {
+                state.calls.push(Call { operation, write, effect: false });
+                Err(cut)
             }
+            None => Ok(trouble),
         }
-        answer.map_err(Cut::Refused)
+    }
+}
+
+impl State {
+    /// The invariants of a status: it is of a generation that was observed, never of an earlier one than before, and the
+    /// first one says both which and whether the object is ready.
+    fn check_status(&mut self, live: &Value, status: &Value) {
+        let observed = |status: &Value| status["observedGeneration"].as_i64();
+        let ready = status["conditions"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "Ready"));
+        let (before, now) = (observed(&live["status"]), observed(status));
+        let is_due = now.is_some() && before <= now && now <= live["metadata"]["generation"].as_i64();
+        if !ready || !is_due {
+            self.violations.push(format!("a status of generation {now:?} after one of {before:?}: {status}"));
+        }
+    }
+
+    /// A write arrives.
+    fn effect<T>(&mut self, operation: &'static str, run: impl Fn(&mut Self, Instant) -> Answer<T>) -> Answer<T> {
+        let answer = run(self, Instant::now());
+        self.calls.push(Call { operation, write: true, effect: answer.is_ok() });
+        if answer.is_ok() {
+            self.check(operation);
+        }
+        answer
+    }
+
+    /// From now on, reads show what was there before the last write, or no longer do.
+    fn rewind(&mut self, yes: bool) {
+        self.ec2.rewind(yes);
+        self.iam.rewind(yes);
+        self.lambda.rewind(yes);
+    }
+}
+
+/// What a caller is told in AWS's terms.
+fn fault(service: Service, operation: &'static str, cut: Cut) -> Fault {
+    match cut {
+        Cut::Refused(refusal) => Fault::answered(service, operation, refusal.code, &refusal.message),
+        Cut::Unanswered(what) => Fault::unanswered(service, operation, what),
+        Cut::Fenced => Fault::not_sent(service, operation),
+        Cut::Throttled => Fault::answered(service, operation, throttling(service), "Rate exceeded"),
+        Cut::Broken => Fault::answered(service, operation, breakdown(service), "An internal error occurred."),
+    }
+}
+
+fn throttling(service: Service) -> &'static str {
+    match service {
+        Service::Ec2 => "RequestLimitExceeded",
+        Service::Lambda => "TooManyRequestsException",
+        Service::Iam | Service::Sts => "Throttling",
+        Service::S3 => "SlowDown",
+    }
+}
+
+fn breakdown(service: Service) -> &'static str {
+    match service {
+        Service::Ec2 | Service::S3 => "InternalError",
+        Service::Lambda => "ServiceException",
+        Service::Iam => "ServiceFailure",
+        Service::Sts => "InternalFailure",
     }
 }
 
 #[async_trait]
 impl Connect for Model {
     async fn connect(&self, _region: &str) -> Result<Connection, Fault> {
-        self.aws(Service::Sts, "GetCallerIdentity", false, |_, _| Ok(())).await?;
+        self.aws_read(Service::Sts, "GetCallerIdentity", |_, _| Ok(())).await?;
         Ok(self.connection())
     }
 }

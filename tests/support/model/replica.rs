@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
+use super::script::UNSEEN;
+
 /// For how long reads are stale after a write: while either lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
-    /// For so many reads of the object.
+    /// For so many reads of the object, within [`CONSISTENT`].
     pub reads: u32,
     /// For so long.
     pub time: Duration,
@@ -29,57 +31,72 @@ impl Lag {
     }
 }
 
+/// By then reads show a write in any case: the operator's consistency window.
+const CONSISTENT: Duration = Duration::from_mins(1);
+
 #[derive(Debug)]
 struct Replica<T> {
     current: Option<T>,
     before: Option<T>,
     stale_reads: u32,
     stale_until: Option<Instant>,
+    written: Instant,
 }
 
 /// Objects by key, each with what lagging readers see of it.
 #[derive(Debug)]
-pub struct Store<T>(BTreeMap<String, Replica<T>>);
+pub struct Store<T> {
+    replicas: BTreeMap<String, Replica<T>>,
+    rewound: bool,
+}
 
 impl<T> Default for Store<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { replicas: BTreeMap::new(), rewound: false }
     }
 }
 
 impl<T: Clone> Store<T> {
     /// Writes, or removes.
     pub fn put(&mut self, key: &str, value: Option<T>, lag: Lag) {
-        let before = self.0.remove(key).and_then(|replica| replica.current);
-        self.0.insert(
+        let before = self.replicas.remove(key).and_then(|replica| replica.current);
+        self.replicas.insert(
             key.to_owned(),
             Replica {
                 current: value,
                 before,
                 stale_reads: lag.reads,
                 stale_until: (!lag.time.is_zero()).then(|| Instant::now() + lag.time),
+                written: Instant::now(),
             },
         );
     }
 
     /// What is there, whatever readers see.
     pub fn current(&self, key: &str) -> Option<&T> {
-        self.0.get(key).and_then(|replica| replica.current.as_ref())
+        self.replicas.get(key).and_then(|replica| replica.current.as_ref())
     }
 
     /// All that is there, whatever readers see.
     pub fn all(&self) -> impl Iterator<Item = (&String, &T)> {
-        self.0.iter().filter_map(|(key, replica)| Some((key, replica.current.as_ref()?)))
+        self.replicas.iter().filter_map(|(key, replica)| Some((key, replica.current.as_ref()?)))
     }
 
     /// What a read sees.
     pub fn read(&mut self, key: &str) -> Option<T> {
-        self.0.get_mut(key).and_then(Replica::read)
+        let rewound = self.rewound;
+        self.replicas.get_mut(key).and_then(|replica| replica.read(rewound))
     }
 
     /// What a list sees.
     pub fn list(&mut self) -> Vec<T> {
-        self.0.values_mut().filter_map(Replica::read).collect()
+        let rewound = self.rewound;
+        self.replicas.values_mut().filter_map(|replica| replica.read(rewound)).collect()
+    }
+
+    /// Whether reads show what was there before the last write, if that was within [`UNSEEN`].
+    pub fn rewind(&mut self, yes: bool) {
+        self.rewound = yes;
     }
 
     /// What a write works on: nothing when the object is gone, or when its creation is not visible yet.
@@ -90,8 +107,11 @@ impl<T: Clone> Store<T> {
 }
 
 impl<T: Clone> Replica<T> {
-    fn read(&mut self) -> Option<T> {
-        let stale = self.stale_reads > 0 || self.stale_until.is_some_and(|until| Instant::now() < until);
+    fn read(&mut self, rewound: bool) -> Option<T> {
+        let since = self.written.elapsed();
+        let stale = (rewound && since < UNSEEN)
+            || (self.stale_reads > 0 && since < CONSISTENT)
+            || self.stale_until.is_some_and(|until| Instant::now() < until);
         self.stale_reads = self.stale_reads.saturating_sub(1);
         if stale { self.before.clone() } else { self.current.clone() }
     }

@@ -39,7 +39,7 @@ impl S3State {
 #[async_trait]
 impl S3 for Model {
     async fn head_object(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, Fault> {
-        self.aws(Service::S3, "HeadObject", false, |s, _| {
+        self.aws_read(Service::S3, "HeadObject", |s, _| {
             let head = |object: &ObjectVersion| ObjectHead {
                 version: object.version.clone(),
                 etag: code_sha256(&object.content),

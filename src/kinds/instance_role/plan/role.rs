@@ -14,7 +14,7 @@ use crate::{
         desired::Desired,
         observe::ObservedRole,
         spec::{InstanceRoleStatus, ManagedField},
-        step::Step,
+        step::{DEFAULT_SESSION_SECONDS, Step},
         trust::{Transition, transition},
     },
 };
@@ -24,9 +24,6 @@ use crate::{
 const ATTACHED_QUOTA: usize = 10;
 /// How many tags a role can have; above it room is made first (same page).
 const TAG_QUOTA: usize = 50;
-/// The longest session that AWS allows unless told otherwise, in seconds:
-/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRole.html>.
-pub const DEFAULT_SESSION_SECONDS: i32 = 3600;
 
 pub fn create(desired: &Desired, steps: &mut Vec<Step>) {
     let role = &desired.role;

@@ -21,7 +21,7 @@ use crate::{
         },
         ownership::Tags,
     },
-    engine::kind::Plan,
+    engine::kind::{AWAITING_CONSISTENCY, Plan},
 };
 
 use super::{
@@ -299,7 +299,7 @@ fn is_at_rest(mapping: &Mapping) -> bool {
 pub fn unready(view: &View<'_>) -> Option<Plan<super::Step>> {
     if let Some(lost) = view.status.event_sources.iter().find(|applied| may_turn_up(view, applied)) {
         return Some(Plan::Wait {
-            reason: "AwaitingConsistency",
+            reason: AWAITING_CONSISTENCY,
             message: format!(
                 "the event source mapping of {} was changed a moment ago, and AWS does not show it",
                 lost.arn

@@ -14,7 +14,7 @@ use crate::{
             versions::{Publication, VersionList},
         },
     },
-    engine::kind::Plan,
+    engine::kind::{AWAITING_CONSISTENCY, Plan},
 };
 
 use super::{
@@ -122,7 +122,7 @@ pub fn plan(view: &View<'_>, code_sha256: &str, revision_id: &str) -> Option<Pla
     let observed = view.observed.versions.as_ref()?;
     if observed.list.latest.code_sha256 != code_sha256 {
         let message = format!("the list of versions of function {} does not show its code yet", view.function);
-        return Some(wait("AwaitingConsistency", message));
+        return Some(wait(AWAITING_CONSISTENCY, message));
     }
     if let Some(versions) = view.desired.spec.versions.as_ref().filter(|_| differs(&observed.list)) {
         let publication = Publication {

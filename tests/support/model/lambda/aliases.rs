@@ -102,7 +102,7 @@ fn provisioned_view(alias: &str, record: &ProvisionedRecord, now: Instant) -> Pr
 #[async_trait]
 impl Aliases for Model {
     async fn aliases(&self, function: &str) -> Result<Vec<Alias>, Fault> {
-        self.lambda_call("ListAliases", false, |s, now| {
+        self.lambda_read("ListAliases", |s, now| {
             s.seen_function(function, now)?;
             Ok(s.lambda.aspects.aliases.read(function).unwrap_or_default().into_values().collect())
         })
@@ -110,7 +110,8 @@ impl Aliases for Model {
     }
 
     async fn create_alias(&self, new: &AliasChange) -> Result<(), Fault> {
-        self.lambda_call("CreateAlias", true, |s, now| {
+        let new = new.to_owned();
+        self.lambda_write("CreateAlias", move |s, now| {
             s.function_target(&new.function, now)?;
             if s.current_aliases(&new.function).contains_key(&new.name) {
                 return refuse(
@@ -134,7 +135,8 @@ impl Aliases for Model {
     }
 
     async fn update_alias(&self, change: &AliasChange) -> Result<(), Fault> {
-        self.lambda_call("UpdateAlias", true, |s, now| {
+        let change = change.to_owned();
+        self.lambda_write("UpdateAlias", move |s, now| {
             s.function_target(&change.function, now)?;
             let Some(mut alias) = s.current_aliases(&change.function).remove(&change.name) else {
                 return alias_not_found(&change.function, &change.name);
@@ -151,24 +153,26 @@ impl Aliases for Model {
     }
 
     async fn delete_alias(&self, function: &str, name: &str) -> Result<(), Fault> {
-        self.lambda_call("DeleteAlias", true, |s, _| {
+        let function = function.to_owned();
+        let name = name.to_owned();
+        self.lambda_write("DeleteAlias", move |s, _| {
             let lag = s.timing.lag;
-            let mut aliases = s.current_aliases(function);
-            aliases.remove(name);
-            s.lambda.aspects.aliases.put(function, Some(aliases), lag);
-            let mut provisioned = s.provisioned_of(function);
-            provisioned.remove(name);
-            s.lambda.aspects.provisioned.put(function, Some(provisioned), lag);
-            let mut policies = s.lambda.aspects.policies.current(function).cloned().unwrap_or_default();
-            policies.remove(&Some(name.to_owned()));
-            s.lambda.aspects.policies.put(function, Some(policies), lag);
+            let mut aliases = s.current_aliases(&function);
+            aliases.remove(&name);
+            s.lambda.aspects.aliases.put(&function, Some(aliases), lag);
+            let mut provisioned = s.provisioned_of(&function);
+            provisioned.remove(&name);
+            s.lambda.aspects.provisioned.put(&function, Some(provisioned), lag);
+            let mut policies = s.lambda.aspects.policies.current(&function).cloned().unwrap_or_default();
+            policies.remove(&Some(name.clone()));
+            s.lambda.aspects.policies.put(&function, Some(policies), lag);
             Ok(())
         })
         .await
     }
 
     async fn provisioned_concurrency(&self, function: &str) -> Result<Vec<ProvisionedConcurrency>, Fault> {
-        self.lambda_call("ListProvisionedConcurrencyConfigs", false, |s, now| {
+        self.lambda_read("ListProvisionedConcurrencyConfigs", |s, now| {
             let provisioned = s.lambda.aspects.provisioned.read(function).unwrap_or_default();
             Ok(provisioned.iter().map(|(alias, record)| provisioned_view(alias, record, now)).collect())
         })
@@ -176,10 +180,12 @@ impl Aliases for Model {
     }
 
     async fn put_provisioned_concurrency(&self, function: &str, alias: &str, count: i32) -> Result<(), Fault> {
-        self.lambda_call("PutProvisionedConcurrencyConfig", true, |s, now| {
-            let record = s.function_target(function, now)?;
-            match s.current_aliases(function).get(alias) {
-                None => return alias_not_found(function, alias),
+        let function = function.to_owned();
+        let alias = alias.to_owned();
+        self.lambda_write("PutProvisionedConcurrencyConfig", move |s, now| {
+            let record = s.function_target(&function, now)?;
+            match s.current_aliases(&function).get(&alias) {
+                None => return alias_not_found(&function, &alias),
                 Some(alias) if alias.version == "$LATEST" => {
                     return refuse(
                         "InvalidParameterValueException",
@@ -188,10 +194,10 @@ impl Aliases for Model {
                 }
                 Some(_) => {}
             }
-            let mut provisioned = s.provisioned_of(function);
+            let mut provisioned = s.provisioned_of(&function);
             let failure = s.lambda.aspects.failing_provision;
             let ready_from = now + s.timing.function;
-            provisioned.insert(alias.to_owned(), ProvisionedRecord { requested: count, ready_from, failure });
+            provisioned.insert(alias.clone(), ProvisionedRecord { requested: count, ready_from, failure });
             let in_all: i32 = provisioned.values().map(|record| record.requested).sum();
             if record.function.reserved_concurrency.is_some_and(|reserved| in_all > reserved) {
                 return refuse(
@@ -200,18 +206,20 @@ impl Aliases for Model {
                 );
             }
             let lag = s.timing.lag;
-            s.lambda.aspects.provisioned.put(function, Some(provisioned), lag);
+            s.lambda.aspects.provisioned.put(&function, Some(provisioned), lag);
             Ok(())
         })
         .await
     }
 
     async fn delete_provisioned_concurrency(&self, function: &str, alias: &str) -> Result<(), Fault> {
-        self.lambda_call("DeleteProvisionedConcurrencyConfig", true, |s, _| {
-            let mut provisioned = s.provisioned_of(function);
-            provisioned.remove(alias);
+        let function = function.to_owned();
+        let alias = alias.to_owned();
+        self.lambda_write("DeleteProvisionedConcurrencyConfig", move |s, _| {
+            let mut provisioned = s.provisioned_of(&function);
+            provisioned.remove(&alias);
             let lag = s.timing.lag;
-            s.lambda.aspects.provisioned.put(function, Some(provisioned), lag);
+            s.lambda.aspects.provisioned.put(&function, Some(provisioned), lag);
             Ok(())
         })
         .await

@@ -70,6 +70,20 @@ pub struct Aspects {
 }
 
 impl Aspects {
+    /// See [`crate::support::model::replica::Store::rewind`].
+    pub fn rewind(&mut self, yes: bool) {
+        self.versions.rewind(yes);
+        self.aliases.rewind(yes);
+        self.provisioned.rewind(yes);
+        self.urls.rewind(yes);
+        self.policies.rewind(yes);
+        self.event_invoke.rewind(yes);
+        self.code_signing.rewind(yes);
+        self.recursion.rewind(yes);
+        self.runtimes.rewind(yes);
+        self.mappings.rewind(yes);
+    }
+
     /// The function is gone.
     pub fn drop_all(&mut self, function: &str) {
         self.versions.put(function, None, Lag::NONE);

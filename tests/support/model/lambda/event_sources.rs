@@ -151,7 +151,7 @@ impl State {
 #[async_trait]
 impl EventSources for Model {
     async fn mappings(&self, function: Option<&str>) -> Result<Vec<Mapping>, Fault> {
-        self.lambda_call("ListEventSourceMappings", false, |s, now| {
+        self.lambda_read("ListEventSourceMappings", |s, now| {
             if let Some(function) = function {
                 s.seen_function(function, now)?;
             }
@@ -163,7 +163,7 @@ impl EventSources for Model {
     }
 
     async fn mapping_tags(&self, arn: &str) -> Result<Tags, Fault> {
-        self.lambda_call("ListTags", false, |s, _| {
+        self.lambda_read("ListTags", |s, _| {
             let uuid = arn.rsplit(':').next().unwrap_or_default();
             Ok(s.lambda.aspects.mappings.read(uuid).map(|record| record.tags).unwrap_or_default())
         })
@@ -171,7 +171,8 @@ impl EventSources for Model {
     }
 
     async fn create_mapping(&self, new: &NewMapping) -> Result<String, Fault> {
-        self.lambda_call("CreateEventSourceMapping", true, |s, now| {
+        let new = new.to_owned();
+        self.lambda_write("CreateEventSourceMapping", move |s, now| {
             s.function_target(&new.function, now)?;
             let function_arn = arn(&new.function, None);
             let existing = s.lambda.aspects.mappings.all().find(|(_, record)| {
@@ -215,7 +216,8 @@ impl EventSources for Model {
     }
 
     async fn update_mapping(&self, change: &MappingChange) -> Result<(), Fault> {
-        self.lambda_call("UpdateEventSourceMapping", true, |s, now| {
+        let change = change.to_owned();
+        self.lambda_write("UpdateEventSourceMapping", move |s, now| {
             let mut record = s.mapping_target(&change.uuid, now)?;
             record.mapping.settings = merged(&change.settings, &record.mapping.settings);
             check(&record.mapping.settings, &record.mapping.source_arn)?;
@@ -229,12 +231,13 @@ impl EventSources for Model {
     }
 
     async fn delete_mapping(&self, uuid: &str) -> Result<(), Fault> {
-        self.lambda_call("DeleteEventSourceMapping", true, |s, now| {
-            let mut record = s.mapping_target(uuid, now)?;
+        let uuid = uuid.to_owned();
+        self.lambda_write("DeleteEventSourceMapping", move |s, now| {
+            let mut record = s.mapping_target(&uuid, now)?;
             record.phase = Phase::Deleting;
             record.until = now + s.timing.function;
             let lag = s.timing.lag;
-            s.lambda.aspects.mappings.put(uuid, Some(record), lag);
+            s.lambda.aspects.mappings.put(&uuid, Some(record), lag);
             Ok(())
         })
         .await

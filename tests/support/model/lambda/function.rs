@@ -300,14 +300,12 @@ impl State {
 #[async_trait]
 impl Functions for Model {
     async fn function(&self, name: &str) -> Result<Option<Function>, Fault> {
-        self.lambda_call("GetFunction", false, |s, now| {
-            Ok(s.lambda.functions.read(name).and_then(|record| record.view(now)))
-        })
-        .await
+        self.lambda_read("GetFunction", |s, now| Ok(s.lambda.functions.read(name).and_then(|record| record.view(now))))
+            .await
     }
 
     async fn functions(&self) -> Result<Vec<Function>, Fault> {
-        self.lambda_call("ListFunctions", false, |s, now| {
+        self.lambda_read("ListFunctions", |s, now| {
             let records = s.lambda.functions.list();
             Ok(records
                 .iter()
@@ -331,7 +329,8 @@ impl Functions for Model {
     }
 
     async fn create_function(&self, new: &NewFunction) -> Result<Function, Fault> {
-        self.lambda_call("CreateFunction", true, |s, now| {
+        let new = new.to_owned();
+        self.lambda_write("CreateFunction", move |s, now| {
             if s.lambda.functions.current(&new.name).is_some_and(|record| record.view(now).is_some()) {
                 return refuse("ResourceConflictException", format!("Function already exist: {}", new.name));
             }
@@ -369,7 +368,8 @@ impl Functions for Model {
     }
 
     async fn update_configuration(&self, change: &ConfigurationChange) -> Result<(), Fault> {
-        self.lambda_call("UpdateFunctionConfiguration", true, |s, now| {
+        let change = change.to_owned();
+        self.lambda_write("UpdateFunctionConfiguration", move |s, now| {
             s.update_function(&change.name, &change.revision_id, now, |s, function| {
                 if let Some(role) = &change.settings.role {
                     s.check_role(role, now)?;
@@ -383,7 +383,8 @@ impl Functions for Model {
     }
 
     async fn update_code(&self, change: &CodeChange) -> Result<String, Fault> {
-        self.lambda_call("UpdateFunctionCode", true, |s, now| {
+        let change = change.to_owned();
+        self.lambda_write("UpdateFunctionCode", move |s, now| {
             let mut code_sha256 = String::new();
             s.update_function(&change.name, &change.revision_id, now, |s, function| {
                 s.take_code(function, &change.code)?;
@@ -402,13 +403,14 @@ impl Functions for Model {
     }
 
     async fn delete_function(&self, name: &str) -> Result<(), Fault> {
+        let name = name.to_owned();
         let answer = self
-            .lambda_call("DeleteFunction", true, |s, now| {
-                let mut record = s.function_target(name, now)?;
+            .lambda_write("DeleteFunction", move |s, now| {
+                let mut record = s.function_target(&name, now)?;
                 record.phase = Phase::Deleting(now + s.timing.function_deleting);
                 let lag = s.timing.lag;
-                s.lambda.functions.put(name, Some(record), lag);
-                s.lambda.aspects.drop_all(name);
+                s.lambda.functions.put(&name, Some(record), lag);
+                s.lambda.aspects.drop_all(&name);
                 Ok(())
             })
             .await;
@@ -419,18 +421,22 @@ impl Functions for Model {
     }
 
     async fn tag(&self, arn: &str, tags: &Tags) -> Result<(), Fault> {
-        self.lambda_call("TagResource", true, |s, now| {
-            if is_mapping(arn) {
-                return s.tag_mapping(arn, tags, now);
+        let arn = arn.to_owned();
+        let tags = tags.to_owned();
+        self.lambda_write("TagResource", move |s, now| {
+            if is_mapping(&arn) {
+                return s.tag_mapping(&arn, &tags, now);
             }
-            s.change_function_tags(arn, now, |have| have.extend(tags.clone()))
+            s.change_function_tags(&arn, now, |have| have.extend(tags.clone()))
         })
         .await
     }
 
     async fn untag(&self, arn: &str, keys: &BTreeSet<String>) -> Result<(), Fault> {
-        self.lambda_call("UntagResource", true, |s, now| {
-            s.change_function_tags(arn, now, |have| have.retain(|key, _| !keys.contains(key)))
+        let arn = arn.to_owned();
+        let keys = keys.to_owned();
+        self.lambda_write("UntagResource", move |s, now| {
+            s.change_function_tags(&arn, now, |have| have.retain(|key, _| !keys.contains(key)))
         })
         .await
     }

@@ -39,6 +39,12 @@ pub struct LambdaState {
 }
 
 impl LambdaState {
+    /// See [`super::replica::Store::rewind`].
+    pub fn rewind(&mut self, yes: bool) {
+        self.functions.rewind(yes);
+        self.aspects.rewind(yes);
+    }
+
     /// Live functions and event source mappings with their tags.
     pub fn live(&self) -> Vec<(&'static str, String, Tags)> {
         self.functions
@@ -51,12 +57,19 @@ impl LambdaState {
 }
 
 impl Model {
-    async fn lambda_call<T: Send>(
+    async fn lambda_read<T: Send>(
         &self,
         operation: &'static str,
-        write: bool,
         run: impl FnOnce(&mut State, Instant) -> Answer<T> + Send,
     ) -> Result<T, Fault> {
-        self.aws(Service::Lambda, operation, write, run).await
+        self.aws_read(Service::Lambda, operation, run).await
+    }
+
+    async fn lambda_write<T: Send>(
+        &self,
+        operation: &'static str,
+        run: impl Fn(&mut State, Instant) -> Answer<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.aws_write(Service::Lambda, operation, run).await
     }
 }

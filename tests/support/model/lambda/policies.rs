@@ -96,7 +96,7 @@ impl State {
 #[async_trait]
 impl Policies for Model {
     async fn policy(&self, function: &str, qualifier: Option<&str>) -> Result<Option<Policy>, Fault> {
-        self.lambda_call("GetPolicy", false, |s, now| {
+        self.lambda_read("GetPolicy", |s, now| {
             let policies = s.lambda.aspects.policies.read(function).unwrap_or_default();
             let Some(statements) = policies.get(&qualifier.map(str::to_owned)) else { return Ok(None) };
             let revision_id = s.policy_revision(function, qualifier, now).unwrap_or_default();
@@ -106,7 +106,8 @@ impl Policies for Model {
     }
 
     async fn add_permission(&self, new: &NewPermission) -> Result<(), Fault> {
-        self.lambda_call("AddPermission", true, |s, now| {
+        let new = new.to_owned();
+        self.lambda_write("AddPermission", move |s, now| {
             s.change_policy(&new.function, new.qualifier.as_deref(), &new.revision_id, now, |statements| {
                 if statements.iter().any(|statement| statement["Sid"] == new.statement_id.as_str()) {
                     return refuse(
@@ -117,7 +118,7 @@ impl Policies for Model {
                         ),
                     );
                 }
-                statements.push(statement(new));
+                statements.push(statement(&new));
                 Ok(())
             })
         })
@@ -131,9 +132,13 @@ impl Policies for Model {
         statement_id: &str,
         revision_id: &Revision,
     ) -> Result<(), Fault> {
+        let function = function.to_owned();
+        let statement_id = statement_id.to_owned();
+        let revision_id = revision_id.to_owned();
+        let qualifier = qualifier.map(str::to_owned);
         let answer = self
-            .lambda_call("RemovePermission", true, |s, now| {
-                s.change_policy(function, qualifier, revision_id, now, |statements| {
+            .lambda_write("RemovePermission", move |s, now| {
+                s.change_policy(&function, qualifier.as_deref(), &revision_id, now, |statements| {
                     let before = statements.len();
                     statements.retain(|statement| statement["Sid"] != statement_id);
                     if statements.len() == before {

@@ -11,11 +11,12 @@ use super::super::{Model, REGION, refuse};
 #[async_trait]
 impl Urls for Model {
     async fn url(&self, function: &str) -> Result<Option<FunctionUrl>, Fault> {
-        self.lambda_call("GetFunctionUrlConfig", false, |s, _| Ok(s.lambda.aspects.urls.read(function))).await
+        self.lambda_read("GetFunctionUrlConfig", |s, _| Ok(s.lambda.aspects.urls.read(function))).await
     }
 
     async fn create_url(&self, new: &UrlChange) -> Result<(), Fault> {
-        self.lambda_call("CreateFunctionUrlConfig", true, |s, now| {
+        let new = new.to_owned();
+        self.lambda_write("CreateFunctionUrlConfig", move |s, now| {
             s.function_target(&new.function, now)?;
             if s.lambda.aspects.urls.current(&new.function).is_some() {
                 return refuse(
@@ -37,7 +38,8 @@ impl Urls for Model {
     }
 
     async fn update_url(&self, change: &UrlChange) -> Result<(), Fault> {
-        self.lambda_call("UpdateFunctionUrlConfig", true, |s, _| {
+        let change = change.to_owned();
+        self.lambda_write("UpdateFunctionUrlConfig", move |s, _| {
             let Some(mut url) = s.lambda.aspects.urls.target(&change.function) else {
                 return refuse("ResourceNotFoundException", "The resource you requested does not exist.");
             };
@@ -52,9 +54,10 @@ impl Urls for Model {
     }
 
     async fn delete_url(&self, function: &str) -> Result<(), Fault> {
-        self.lambda_call("DeleteFunctionUrlConfig", true, |s, _| {
+        let function = function.to_owned();
+        self.lambda_write("DeleteFunctionUrlConfig", move |s, _| {
             let lag = s.timing.lag;
-            s.lambda.aspects.urls.put(function, None, lag);
+            s.lambda.aspects.urls.put(&function, None, lag);
             Ok(())
         })
         .await

@@ -47,7 +47,7 @@ fn view(record: &VersionRecord, number: u64, now: Instant) -> Function {
 #[async_trait]
 impl Versions for Model {
     async fn versions(&self, function: &str) -> Result<VersionList, Fault> {
-        self.lambda_call("ListVersionsByFunction", false, |s, now| {
+        self.lambda_read("ListVersionsByFunction", |s, now| {
             let latest = s.seen_function(function, now)?;
             let latest = Function { tags: None, reserved_concurrency: None, state: String::new(), ..latest };
             let published = s.lambda.aspects.versions.read(function).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Versions for Model {
     }
 
     async fn version(&self, function: &str, number: u64) -> Result<Option<Function>, Fault> {
-        self.lambda_call("GetFunction", false, |s, now| {
+        self.lambda_read("GetFunction", |s, now| {
             let published = s.lambda.aspects.versions.read(function).unwrap_or_default();
             Ok(published.get(&number).map(|record| view(record, number, now)))
         })
@@ -69,7 +69,8 @@ impl Versions for Model {
     }
 
     async fn publish_version(&self, publication: &Publication) -> Result<u64, Fault> {
-        self.lambda_call("PublishVersion", true, |s, now| {
+        let publication = publication.to_owned();
+        self.lambda_write("PublishVersion", move |s, now| {
             let name = publication.function.as_str();
             let record = s.idle_function(name, now)?;
             let Some(latest) = record.view(now) else { return not_found(name) };
@@ -102,19 +103,20 @@ impl Versions for Model {
     }
 
     async fn delete_version(&self, function: &str, number: u64) -> Result<(), Fault> {
-        self.lambda_call("DeleteFunction", true, |s, _| {
+        let function = function.to_owned();
+        self.lambda_write("DeleteFunction", move |s, _| {
             let version = number.to_string();
-            let aliases = s.lambda.aspects.aliases.current(function).cloned().unwrap_or_default();
+            let aliases = s.lambda.aspects.aliases.current(&function).cloned().unwrap_or_default();
             if aliases.values().any(|alias| alias.version == version || alias.weights.contains_key(&version)) {
                 return refuse(
                     "ResourceConflictException",
                     format!("Version {version} of function {function} is referenced by an alias."),
                 );
             }
-            let mut published = s.lambda.aspects.versions.current(function).cloned().unwrap_or_default();
+            let mut published = s.lambda.aspects.versions.current(&function).cloned().unwrap_or_default();
             published.remove(&number);
             let lag = s.timing.lag;
-            s.lambda.aspects.versions.put(function, Some(published), lag);
+            s.lambda.aspects.versions.put(&function, Some(published), lag);
             Ok(())
         })
         .await

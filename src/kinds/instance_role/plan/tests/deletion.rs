@@ -123,19 +123,30 @@ fn whole_lists() -> InstanceRoleSpec {
 
 #[test]
 fn absence_is_believed_when_it_is_certain() {
-    let recorded = InstanceRoleStatus { role_name: Some("r".into()), ..InstanceRoleStatus::default() };
-    let profile = InstanceRoleStatus { instance_profile_name: Some("r".into()), ..InstanceRoleStatus::default() };
-    for (status, settled, absent_secs, done) in [
-        (&InstanceRoleStatus::default(), false, 0, true),
-        (&recorded, true, 0, true),
-        (&recorded, false, 9, false),
-        (&profile, false, 9, false),
-        (&recorded, false, 10, true),
+    let nothing = InstanceRoleStatus::default();
+    let begun = InstanceRoleStatus { role_name: Some("r".into()), ..nothing.clone() };
+    let made = InstanceRoleStatus { role_id: Some("AROA".into()), ..begun.clone() };
+    let profile_begun = InstanceRoleStatus { instance_profile_name: Some("r".into()), ..made.clone() };
+    let profile_made = InstanceRoleStatus { instance_profile_id: Some("AIPA".into()), ..profile_begun.clone() };
+    for (status, settled, absent_secs, expected) in [
+        (&nothing, false, 0, None),
+        (&begun, false, 119, Some("CreateMayLand")),
+        (&begun, true, 119, Some("CreateMayLand")),
+        (&begun, true, 120, None),
+        (&made, false, 119, Some("ConfirmingAbsence")),
+        (&made, true, 0, None),
+        (&profile_begun, true, 119, Some("CreateMayLand")),
+        (&profile_begun, true, 120, None),
+        (&profile_made, false, 0, Some("ConfirmingAbsence")),
+        (&profile_made, true, 0, None),
     ] {
         let subject = Subject { settled, absent_for: Duration::from_secs(absent_secs), ..deleting(None, status) };
-        let plan = plan_delete(&subject, None);
-        assert_eq!(plan == Plan::Converged, done, "{status:?} {settled} {absent_secs}");
-        assert!(done || matches!(plan, Plan::Wait { reason: "ConfirmingAbsence", .. }));
+        let waits_for = match plan_delete(&subject, None) {
+            Plan::Converged => None,
+            Plan::Wait { reason, .. } => Some(reason),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(waits_for, expected, "{status:?} {settled} {absent_secs}");
     }
 }
 

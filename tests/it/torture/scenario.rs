@@ -1,0 +1,109 @@
+//! What users and the world do to one object, from the beginning to rest.
+
+use std::{fmt, time::Duration};
+
+use privatelink_operator::{
+    cloud::World,
+    engine::{kind::Kind, reconcile::Outcome},
+};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{
+    model::harness::{Case, Run},
+    support::model::{Model, drift::Drift, replica::Lag},
+};
+
+use super::play::recover;
+
+/// One course of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Made from nothing.
+    Create,
+    /// Deleted as soon as the trouble has come while it was made; nothing is left.
+    Abandon,
+    /// Changed in the case's n-th way.
+    Update(usize),
+    /// Deleted.
+    Delete,
+    /// Deleted, and made again under the same name.
+    Recreate,
+    /// Retained, and applied again later.
+    TakeBack,
+    /// Somebody has changed or removed something in AWS.
+    Drift(Drift),
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Update(n) => write!(f, "update-{n}"),
+            Self::Drift(drift) => write!(f, "drift-{drift:?}"),
+            other => write!(f, "{}", format!("{other:?}").to_lowercase()),
+        }
+    }
+}
+
+impl Scenario {
+    /// All that a case can go through.
+    pub fn of(case: &Case) -> Vec<Self> {
+        let mut all = vec![Self::Create, Self::Abandon, Self::Delete, Self::Recreate, Self::TakeBack];
+        all.extend((0..case.updates.len()).map(Self::Update));
+        all.extend(case.drifts.iter().copied().map(Self::Drift));
+        all
+    }
+
+    /// How the object is when it begins.
+    pub async fn begin<K: Kind<World = World>>(self, case: &Case) -> Run<K> {
+        match self {
+            Self::Create | Self::Abandon => Run::begin(case, Lag::NONE).await,
+            Self::TakeBack => {
+                let mut run = Run::<K>::converged(case, Lag::NONE).await;
+                run.edit(|object| object["spec"]["deletionPolicy"] = json!("Retain"));
+                run.expect(Outcome::Converged).await;
+                run.delete();
+                run.expect(Outcome::Gone).await;
+                run
+            }
+            _ => {
+                let run = Run::converged(case, Lag::NONE).await;
+                sleep(Duration::from_mins(2)).await;
+                run
+            }
+        }
+    }
+
+    /// It takes its course, to rest.
+    pub async fn run<K: Kind<World = World>>(self, run: &mut Run<K>, case: &Case) {
+        match self {
+            Self::Create => {}
+            Self::Abandon => {
+                run.settle_until(Model::has_met_trouble).await;
+                if run.model.crashed() || run.model.deposed() {
+                    run.restart();
+                }
+                run.delete();
+                return run.expect(Outcome::Gone).await;
+            }
+            Self::Update(n) => run.edit(|object| case.updates[n](&mut object["spec"])),
+            Self::Delete => {
+                run.delete();
+                return run.expect(Outcome::Gone).await;
+            }
+            Self::Recreate => {
+                run.delete();
+                run.expect(Outcome::Gone).await;
+                run.create(&(case.spec)());
+            }
+            Self::TakeBack => run.create(&(case.spec)()),
+            Self::Drift(drift) => run.model.drift(&run.uid, drift),
+        }
+        recover(run).await;
+    }
+
+    /// Whether nothing is left in the end.
+    pub fn ends_in_nothing(self) -> bool {
+        matches!(self, Self::Abandon | Self::Delete)
+    }
+}
