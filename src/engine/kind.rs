@@ -39,6 +39,11 @@ pub enum Plan<S> {
     },
 }
 
+/// How long a create whose answer is not known may take to become visible.
+const CREATE_MAY_LAND: Duration = Duration::from_mins(2);
+/// When to look again, at first, for what such a create may have made.
+const LANDING: Duration = Duration::from_secs(10);
+
 /// The reason of a [`Plan::Wait`] for AWS to show what it has accepted.
 pub const AWAITING_CONSISTENCY: &str = "AwaitingConsistency";
 
@@ -95,6 +100,17 @@ pub struct Subject<K: Kind> {
 }
 
 impl<K: Kind> Subject<K> {
+    /// What a deletion waits for where a create was begun whose answer is not known, since what it makes would stay for
+    /// ever. Nothing once look-ups have been empty for long enough.
+    pub fn create_may_land(&self) -> Option<Plan<K::Step>> {
+        (self.absent_for < CREATE_MAY_LAND).then(|| Plan::Wait {
+            reason: "CreateMayLand",
+            message: "a create was begun whose answer is not known; look-ups must stay empty for two minutes"
+                .to_owned(),
+            after: LANDING,
+        })
+    }
+
     /// The spec's common part; defaults when the object could not be decoded.
     pub fn common_spec(&self) -> CommonSpec {
         self.object.as_ref().map(|o| o.common_spec().clone()).unwrap_or_default()

@@ -25,8 +25,6 @@ use super::{
 
 /// How long look-ups must stay empty after `IdempotentParameterMismatch` until the token counts as dead.
 const MISMATCH_PATIENCE: Duration = Duration::from_mins(5);
-/// How long a create whose answer is not known may take to become visible.
-const CREATE_MAY_LAND: Duration = Duration::from_mins(2);
 /// AWS's state changes within seconds.
 const SOON: Duration = Duration::from_secs(1);
 /// Somebody else's doing takes longer.
@@ -143,11 +141,7 @@ pub fn plan_delete(subject: &Subject<VpcEndpoint>, observed: Option<&Observed>) 
             Plan::Act(vec![Step::Delete { id: endpoint.id.clone(), failed: false }])
         }
         (None, Some(id)) if !is_gone(subject) => not_visible(id),
-        (None, None) if status.create_attempt.is_some() && subject.absent_for < CREATE_MAY_LAND => wait(
-            "CreateMayLand",
-            "a create was begun whose answer is not known; look-ups must stay empty for two minutes".to_owned(),
-            LATER,
-        ),
+        (None, None) if status.create_attempt.is_some() => subject.create_may_land().unwrap_or(Plan::Converged),
         (None, _) => Plan::Converged,
     }
 }

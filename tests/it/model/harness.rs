@@ -240,6 +240,15 @@ impl<K: Kind<World = World>> Run<K> {
         self.engine = engine(&self.model, &self.identity);
     }
 
+    /// The same, if the operator is dead or leads no more; whether it was.
+    pub fn restart_if_stopped(&mut self) -> bool {
+        let stopped = self.model.crashed() || self.model.deposed();
+        if stopped {
+            self.restart();
+        }
+        stopped
+    }
+
     /// Passes until the object rests, or until `stop` says so; a dead operator is started again.
     pub async fn settle_until(&mut self, stop: impl Fn(&Model) -> bool) -> Outcome {
         let began = Instant::now();
@@ -253,8 +262,7 @@ impl<K: Kind<World = World>> Run<K> {
             if self.model.deposed() {
                 assert_eq!(last, Outcome::NotLeader, "{}", self.story());
             }
-            if self.model.crashed() || self.model.deposed() {
-                self.restart();
+            if self.restart_if_stopped() {
                 continue;
             }
             match (pass.outcome, pass.requeue_after) {
@@ -271,6 +279,11 @@ impl<K: Kind<World = World>> Run<K> {
     /// Passes until the object rests, which must be in this outcome.
     pub async fn expect(&mut self, expected: Outcome) {
         let outcome = self.settle_until(|_| false).await;
+        self.assert_came_to(outcome, expected);
+    }
+
+    /// It came to what it should, and no invariant was broken on the way.
+    pub fn assert_came_to(&self, outcome: Outcome, expected: Outcome) {
         assert_eq!(outcome, expected, "{}", self.story());
         assert!(self.model.violations().is_empty(), "{:?}\n{}", self.model.violations(), self.story());
     }

@@ -106,9 +106,7 @@ pub async fn deleted_while_creating<K: Kind<World = World>>(case: Case) {
                 fault(&run.model, k);
                 run.settle_until(|model| !model.fault_pending()).await;
                 let happened = !run.model.fault_pending();
-                if run.model.crashed() || run.model.deposed() {
-                    run.restart();
-                }
+                run.restart_if_stopped();
                 run.model.restart();
                 run.delete();
                 run.expect(Outcome::Gone).await;

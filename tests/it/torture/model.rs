@@ -23,7 +23,7 @@ use crate::{
 use super::{
     extent::Extent,
     failure::text_of,
-    plan::{Plan, generate},
+    plan::generate,
     play::{play, record},
     scenario::Scenario,
 };
@@ -48,7 +48,6 @@ struct Verdict<'a> {
     case: &'a str,
     trouble: &'static str,
     plan: String,
-    write: bool,
     /// Calls made.
     calls: usize,
     /// Calls of the undisturbed run.
@@ -77,11 +76,10 @@ async fn all_plans_of<K: Kind<World = World>>(name: &str, case: &Case) {
             let failure = played.as_ref().err().map(|panic| text_of(&**panic));
             let calls = played.unwrap_or_default();
             let undisturbed = recording.calls.len();
-            let write = is_write(&recording.calls, &plan);
             let trouble = plan.trouble.name();
             records::record(
                 "plans.jsonl",
-                &Verdict { case: &of, trouble, plan: id.clone(), write, calls, undisturbed, failure: failure.clone() },
+                &Verdict { case: &of, trouble, plan: id.clone(), calls, undisturbed, failure: failure.clone() },
             );
             if let Some(failure) = failure {
                 failed.insert(id, failure);
@@ -97,8 +95,4 @@ async fn all_plans_of<K: Kind<World = World>>(name: &str, case: &Case) {
         failed.len(),
         failed.values().next().unwrap()
     );
-}
-
-fn is_write(calls: &[crate::support::model::Call], plan: &Plan) -> bool {
-    calls.iter().any(|call| call.write && call.operation == plan.point.operation)
 }

@@ -91,8 +91,10 @@ pub async fn rest<K: Kind<World = World>>(run: &mut Run<K>, case: &Case, content
 
 /// It converges, by itself: what was refused is looked at again by each sweep.
 pub async fn recover<K: Kind<World = World>>(run: &mut Run<K>) {
-    if run.settle_until(|_| false).await == Outcome::Refused {
+    let mut outcome = run.settle_until(|_| false).await;
+    if outcome == Outcome::Refused {
         sleep(SWEEP).await;
+        outcome = run.settle_until(|_| false).await;
     }
-    run.expect(Outcome::Converged).await;
+    run.assert_came_to(outcome, Outcome::Converged);
 }

@@ -80,9 +80,7 @@ impl Scenario {
             Self::Create => {}
             Self::Abandon => {
                 run.settle_until(Model::has_met_trouble).await;
-                if run.model.crashed() || run.model.deposed() {
-                    run.restart();
-                }
+                run.restart_if_stopped();
                 run.delete();
                 return run.expect(Outcome::Gone).await;
             }

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::{
     model::{
-        cases,
+        cases::{self, each_walked_case},
         harness::{Case, Run, content_of},
     },
     support::model::{
@@ -52,19 +52,7 @@ macro_rules! walks {
     };
 }
 
-walks! {
-    interface_endpoint: VpcEndpoint;
-    gateway_endpoint: VpcEndpoint;
-    load_balancer_endpoint: VpcEndpoint;
-    s3_interface_endpoint: VpcEndpoint;
-    accepted_endpoint: VpcEndpoint;
-    resource_endpoint: VpcEndpoint;
-    service_network_endpoint: VpcEndpoint;
-    execution_role: InstanceRole;
-    function: LambdaFunction;
-    function_in_vpc: LambdaFunction;
-    function_of_image: LambdaFunction;
-}
+each_walked_case!(walks);
 
 /// What somebody does.
 #[derive(Clone, Copy, Debug)]
@@ -246,9 +234,7 @@ async fn step<K: Kind<World = World>>(run: &mut Run<K>, passes: usize) {
         left.get() == 0
     })
     .await;
-    if run.model.crashed() || run.model.deposed() {
-        run.restart();
-    }
+    run.restart_if_stopped();
 }
 
 impl Deed {
@@ -269,13 +255,14 @@ impl Deed {
             Self::Drift(_) => {}
             Self::Replace => {
                 run.delete();
-                let left = Cell::new(4000);
-                while run.object().is_some() {
+                for _ in 0..4000 {
+                    if run.object().is_none() {
+                        break;
+                    }
                     step(run, 1).await;
-                    left.set(left.get() - 1);
-                    assert!(left.get() > 0, "it does not go away\n{}", run.story());
                     sleep(Duration::from_secs(1)).await;
                 }
+                assert_eq!(run.object(), None, "it does not go away\n{}", run.story());
                 // A request that is still on its way would be about what is made next under the name.
                 sleep(SETTLED).await;
                 run.create(&(case.spec)());

@@ -218,7 +218,6 @@ impl Cluster for Model {
     }
 
     async fn apply(&self, reference: &Reference, object: Value) -> Result<(), Failure> {
-        let reference = reference.to_owned();
         let key = key(&reference.resource, &reference.namespace, &reference.name);
         self.write("apply reference", move |s, _| {
             let fields: BTreeSet<String> =
@@ -245,7 +244,6 @@ impl Cluster for Model {
     }
 
     async fn delete(&self, reference: &Reference, uid: &str) -> Result<(), Failure> {
-        let reference = reference.to_owned();
         let uid = uid.to_owned();
         let key = key(&reference.resource, &reference.namespace, &reference.name);
         self.write("delete reference", move |s, _| {

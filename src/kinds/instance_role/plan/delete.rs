@@ -18,14 +18,10 @@ use super::{
     instances::{by_instance, disassociate, few},
 };
 
-/// How long a create whose answer is not known may take to become visible.
-const CREATE_MAY_LAND: Duration = Duration::from_mins(2);
 /// When to look again, at first, at what somebody has to release.
 const RELEASE: Duration = Duration::from_secs(2);
 /// When to look again at what AWS is about to show.
 pub const SOON: Duration = Duration::from_secs(1);
-/// When to look again at what AWS most likely will never show.
-const LATER: Duration = Duration::from_secs(10);
 
 pub fn plan_delete(subject: &Subject<InstanceRole>, observed: Option<&Observed>) -> Plan<Step> {
     let Some(observed) = observed else { return absent(subject) };
@@ -57,10 +53,10 @@ fn absent(subject: &Subject<InstanceRole>) -> Plan<Step> {
     let status = &subject.status;
     let role = (status.role_name.is_some(), status.role_id.is_some());
     let profile = (status.instance_profile_name.is_some(), status.instance_profile_id.is_some());
-    if [role, profile].contains(&(true, false)) && subject.absent_for < CREATE_MAY_LAND {
-        let message =
-            "a create was begun whose answer is not known; look-ups must stay empty for two minutes".to_owned();
-        return Plan::Wait { reason: "CreateMayLand", message, after: LATER };
+    if [role, profile].contains(&(true, false))
+        && let Some(wait) = subject.create_may_land()
+    {
+        return wait;
     }
     if (role.0 || profile.0) && !subject.settled {
         let message = "waiting until it is certain that AWS holds nothing".to_owned();
