@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    cloud::guardrails::Guardrails,
+    cloud::{
+        guardrails::Guardrails,
+        limits::budget::{Rates, SetRate},
+    },
     engine::{controller::ControllerSettings, reconcile::EngineSettings},
     run::{lease::Timing, telemetry::LogFormat},
 };
@@ -62,6 +65,9 @@ pub struct RunArgs {
     /// PEM file with the certificate authorities that AWS's endpoints are verified by, instead of the system's.
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     aws_ca_bundle: Option<PathBuf>,
+    /// Calls a second that budgets allow, such as lambda=5,iam-write=2; absent: what AWS grants an account.
+    #[arg(long, value_delimiter = ',', value_name = "BUDGET=RATE")]
+    aws_rate: Vec<SetRate>,
     /// Time between two sweeps for drift.
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION")]
     resync_interval: Duration,
@@ -141,6 +147,8 @@ pub struct RunSettings {
     pub aws_endpoint_url: Option<String>,
     /// Certificate authorities to trust, if given.
     pub aws_ca_bundle: Option<PathBuf>,
+    /// How often AWS may be called.
+    pub aws_rates: Rates,
     /// How the lease is kept.
     pub lease: Timing,
     /// How long steps may take to end after SIGTERM.
@@ -175,6 +183,7 @@ impl TryFrom<RunArgs> for RunSettings {
             region,
             aws_endpoint_url,
             aws_ca_bundle,
+            aws_rate,
             resync_interval,
             consistency_window,
             concurrency,
@@ -207,6 +216,7 @@ impl TryFrom<RunArgs> for RunSettings {
             region,
             aws_endpoint_url,
             aws_ca_bundle,
+            aws_rates: aws_rate.into_iter().collect(),
             http_address,
             log_format,
             log_level,

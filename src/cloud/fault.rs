@@ -82,6 +82,12 @@ impl Fault {
         Self { class: Class::NotLeader, ..Self::unanswered(service, operation, &Closed.to_string()) }
     }
 
+    /// A call that was not sent, since the operator's own budget for such calls is used up.
+    pub fn over_budget(service: Service, operation: &'static str, budget: &str) -> Self {
+        let what = format!("not sent: the budget {budget} is used up");
+        Self { class: Class::Throttled, ..Self::unanswered(service, operation, &what) }
+    }
+
     /// Whether the code is one of these.
     pub fn is(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
@@ -115,7 +121,7 @@ impl From<Fault> for Failure {
 }
 
 /// Codes that say "not now" on any service.
-const THROTTLED: &[&str] = &[
+pub const THROTTLED: &[&str] = &[
     "RequestLimitExceeded",
     "Throttling",
     "ThrottlingException",

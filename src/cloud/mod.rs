@@ -5,6 +5,7 @@ pub mod fault;
 pub mod guardrails;
 pub mod iam;
 pub mod lambda;
+pub mod limits;
 pub mod managed_policies;
 pub mod names;
 pub mod operation;

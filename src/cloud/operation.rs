@@ -29,6 +29,11 @@ macro_rules! operations {
                     $($(Self::$operation => stringify!($operation),)*)*
                 }
             }
+
+            /// Whether it changes nothing.
+            pub fn is_read(self) -> bool {
+                ["Describe", "Get", "Head", "List"].iter().any(|verb| self.name().starts_with(verb))
+            }
         }
     };
 }

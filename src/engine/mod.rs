@@ -12,6 +12,7 @@ pub mod kind;
 pub mod memory;
 pub mod objects;
 pub mod observer;
+pub mod priority;
 pub mod reconcile;
 pub mod references;
 pub mod requeue;

@@ -25,6 +25,7 @@ use super::{
     memory::{Memory, Rest},
     objects::{Event, Events, Objects},
     observer::{News, Observer},
+    priority::Priority,
     tenure::Tenure,
 };
 
@@ -149,9 +150,11 @@ impl<K: Kind> Engine<K> {
         if annotation(&live, PAUSED_ANNOTATION) == Some("true") {
             return self.paused(&live, &subject).await;
         }
+        let at_rest = !subject.deleting && is_ready(&live, &subject);
+        let priority = if at_rest { Priority::Background } else { Priority::Foreground };
         match (subject.deleting, decoding) {
-            (true, _) => self.delete_pass(live, subject).await,
-            (false, Ok(object)) => self.manage_pass(live, subject, &object).await,
+            (true, _) => priority.scope(self.delete_pass(live, subject)).await,
+            (false, Ok(object)) => priority.scope(self.manage_pass(live, subject, &object)).await,
             (false, Err(error)) => {
                 warn!(kind = %K::kind(&()), object = %subject.key(), %error, "object can't be decoded; it is left alone");
                 let note = format!("the operator can't decode the object and leaves it alone: {error}");
@@ -379,11 +382,11 @@ impl<K: Kind> Engine<K> {
         // In a task of its own, so that nothing that cancels the pass can cut a write in two.
         let task = tokio::spawn({
             let (cloud, subject, step) = (cloud.clone(), subject.clone(), step.clone());
-            async move {
+            Priority::current().scope(async move {
                 let mut status = subject.status.clone();
                 let result = K::apply(&cloud, &subject, &step, &mut status).await;
                 (result, status)
-            }
+            })
         });
         let (result, status) =
             task.await.map_err(|error| Failure::new(Class::Transient, "InternalError", format!("{step}: {error}")))?;
@@ -404,11 +407,15 @@ impl<K: Kind> Engine<K> {
 
 impl Work {
     fn begin<K: Kind>(live: &Value, subject: &Subject<K>) -> Self {
-        let common = subject.status.common();
-        let is_current = common.observed_generation == live["metadata"]["generation"].as_i64();
-        let was_ready = is_current && conditions::ready(&common.conditions).is_some_and(|ready| ready.status == "True");
-        Self { started: Instant::now(), confirmed: false, desired: 0, was_ready }
+        Self { started: Instant::now(), confirmed: false, desired: 0, was_ready: is_ready(live, subject) }
     }
+}
+
+/// Whether the object says of its current generation that it is ready.
+fn is_ready<K: Kind>(live: &Value, subject: &Subject<K>) -> bool {
+    let common = subject.status.common();
+    let is_current = common.observed_generation == live["metadata"]["generation"].as_i64();
+    is_current && conditions::ready(&common.conditions).is_some_and(|ready| ready.status == "True")
 }
 
 fn digest(desired: &impl Hash) -> u64 {

@@ -91,6 +91,7 @@ pub async fn run(settings: RunSettings) -> Result<(), RunError> {
         ca_bundle: settings.aws_ca_bundle,
         observer: metrics.clone(),
         fence: fence.clone(),
+        rates: settings.aws_rates,
     })?;
     let readiness = Arc::new(Readiness::new(kinds::NAMES));
     let endpoints = Endpoints { liveness: Liveness::begin(), readiness: readiness.clone(), metrics: metrics.clone() };

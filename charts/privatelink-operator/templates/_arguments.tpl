@@ -1,9 +1,14 @@
 {{/* The command line of the container: every flag that has a value, then extraArgs. */}}
 {{- define "privatelink-operator.args" -}}
+{{- $rates := list }}
+{{- range $budget, $rate := .Values.awsRates }}
+{{- $rates = append $rates (printf "%s=%v" $budget $rate) }}
+{{- end }}
 {{- $flags := list
   (list "cluster-id" (required "clusterId is required: it names this cluster in the tags of its AWS objects" .Values.clusterId))
   (list "region" .Values.region)
   (list "aws-endpoint-url" .Values.awsEndpointUrl)
+  (list "aws-rate" (join "," $rates))
   (list "watch-namespaces" (join "," .Values.watchNamespaces))
   (list "secret-namespaces" (join "," .Values.secretNamespaces))
   (list "resync-interval" .Values.resyncInterval)

@@ -13,12 +13,18 @@ use aws_config::{
 };
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_runtime_api::client::{
+    interceptors::context::InterceptorContext,
+    orchestrator::HttpResponse,
+    result::SdkError,
+    retries::classifiers::{ClassifyRetry, RetryAction},
+};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
     cloud::{
-        fault::{Fault, Service},
+        fault::{Fault, Service, THROTTLED},
+        limits::{Exhausted, Limits, Permit, Verdict, budget::Budget},
         operation::Operation,
     },
     engine::{failure::Class, fence::Closed},
@@ -36,9 +42,12 @@ pub trait CallObserver: Send + Sync {
     /// `operation` is in AWS's spelling; `code` is `OK`, AWS's error code, `NoCredentials`, or `NoAnswer`; `seconds`
     /// includes all attempts and the pauses between them.
     fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64);
+
+    /// A call waited for its turn in this budget, and was then `sent` or given up.
+    fn waited(&self, budget: Budget, seconds: f64, sent: bool);
 }
 
-/// For calls that change nothing, which are safe to repeat.
+/// For calls that change nothing, which are safe to repeat, unless AWS throttled them ([`ThrottlesAreForTheBudget`]).
 pub fn reads(config: &SdkConfig) -> SdkConfig {
     limited(config, READ_ATTEMPTS, READ_TIMEOUT)
 }
@@ -63,22 +72,64 @@ fn limited(config: &SdkConfig, attempts: u32, timeout: Duration) -> SdkConfig {
         .build()
 }
 
+/// Keeps the SDK from repeating what AWS throttled: each repetition is one more call against the limit, and the
+/// budget is to learn of the first.
+#[derive(Debug)]
+pub struct ThrottlesAreForTheBudget;
+
+impl ClassifyRetry for ThrottlesAreForTheBudget {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(answer) = context.response() else { return RetryAction::NoActionIndicated };
+        let named = answer.headers().get("x-amzn-errortype").unwrap_or_default();
+        let body = answer.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
+        let says = |code: &&str| named.contains(code) || body.contains(code);
+        let throttled =
+            answer.status().as_u16() == 429 || (!answer.status().is_success() && THROTTLED.iter().any(says));
+        if throttled { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+    }
+
+    fn name(&self) -> &'static str {
+        "ThrottlesAreForTheBudget"
+    }
+}
+
 /// What the SDK answers.
 pub type Answer<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
-/// Makes calls: only those that [`Operation`] lists.
+/// Makes calls in one region: only those that [`Operation`] lists, each within its budget.
+#[derive(Clone)]
 pub struct Caller {
     observer: Arc<dyn CallObserver>,
+    limits: Arc<Limits>,
+    region: String,
 }
 
 impl Caller {
     /// A caller that tells the observer of each call.
-    pub fn new(observer: Arc<dyn CallObserver>) -> Self {
-        Self { observer }
+    pub fn new(observer: Arc<dyn CallObserver>, limits: Arc<Limits>, region: &str) -> Self {
+        Self { observer, limits, region: region.to_owned() }
     }
 
     /// Runs one call.
     pub async fn run<T, E>(&self, operation: Operation, call: impl Future<Output = Answer<T, E>>) -> Result<T, Fault>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let permit = self.permit(operation).await?;
+        let result = self.send(operation, call).await;
+        permit.answered(verdict(&result));
+        result
+    }
+
+    async fn permit(&self, operation: Operation) -> Result<Permit, Fault> {
+        let budget = Budget::of(operation);
+        let started = Instant::now();
+        let permit = self.limits.of(budget, &self.region).permit().await;
+        self.observer.waited(budget, started.elapsed().as_secs_f64(), permit.is_ok());
+        permit.map_err(|Exhausted| Fault::over_budget(operation.service(), operation.name(), budget.name()))
+    }
+
+    async fn send<T, E>(&self, operation: Operation, call: impl Future<Output = Answer<T, E>>) -> Result<T, Fault>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -124,6 +175,15 @@ impl Caller {
             }
             token = Some(next);
         }
+    }
+}
+
+/// What the answer says of AWS's limits.
+fn verdict<T>(result: &Result<T, Fault>) -> Verdict {
+    match result {
+        Err(fault) if fault.class == Class::Throttled => Verdict::Throttled(fault.retry_after),
+        Err(fault) if fault.code.is_empty() => Verdict::Unknown,
+        _ => Verdict::Served,
     }
 }
 
@@ -310,12 +370,16 @@ mod tests {
     use super::*;
     use crate::{
         cloud::{
+            ec2::Ec2,
             iam::Iam,
             lambda::{Functions, NewFunction},
+            s3::S3,
             sdk::{
+                ec2::SdkEc2,
                 iam::SdkIam,
                 lambda::SdkLambda,
-                replay::{Answer, Replay, lambda_error, query_error},
+                replay::{Answer, Replay, ec2_error, lambda_error, query_error},
+                s3::SdkS3,
             },
         },
         engine::{failure::Failure, fence},
@@ -323,7 +387,7 @@ mod tests {
 
     async fn delete_role(answer: Answer) -> Fault {
         let replay = Replay::new([answer]);
-        SdkIam::new(&replay.config(), replay.clone(), &fence::tests::open()).delete_role("r").await.unwrap_err()
+        SdkIam::new(&replay.config(), replay.caller(), &fence::tests::open()).delete_role("r").await.unwrap_err()
     }
 
     #[tokio::test]
@@ -366,11 +430,43 @@ mod tests {
         for (value, wait) in [("7", Some(7)), ("Wed, 21 Oct 2015 07:28:00 GMT", None)] {
             let body = r#"{"Type":"User","message":"Rate exceeded","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","__type":"TooManyRequestsException"}"#;
             let replay = Replay::new([Answer::Http(429, Some(("retry-after", value)), body.to_owned())]);
-            let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
+            let lambda = SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open());
             let fault = lambda.delete_function("f").await.unwrap_err();
             assert_eq!((fault.code.as_str(), fault.class), ("TooManyRequestsException", Class::Throttled));
             assert_eq!(fault.retry_after, wait.map(Duration::from_secs));
         }
+    }
+
+    /// Only the first of them reaches AWS; the SDK alone would send each read three times.
+    #[tokio::test(start_paused = true)]
+    async fn what_aws_throttled_is_not_repeated() {
+        let replay = Replay::always(ec2_error("RequestLimitExceeded", "Request limit exceeded."));
+        let ec2 = SdkEc2::new(&replay.config(), replay.caller(), &fence::tests::open());
+        assert_eq!(replay.attempts(ec2.vpcs(&[])).await, 1);
+        let replay = Replay::always(query_error(400, "Throttling", "Rate exceeded"));
+        let iam = SdkIam::new(&replay.config(), replay.caller(), &fence::tests::open());
+        assert_eq!(replay.attempts(iam.role("r")).await, 1);
+        let replay = Replay::always(lambda_error(429, "TooManyRequestsException", "Rate exceeded"));
+        let lambda = SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open());
+        assert_eq!(replay.attempts(lambda.function("f")).await, 1);
+        let replay = Replay::always(Answer::Http(503, None, "<Error><Code>SlowDown</Code></Error>".to_owned()));
+        let s3 = SdkS3::new(&replay.config(), replay.caller());
+        assert_eq!(replay.attempts(s3.head_object("b", "k")).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn over_the_budget_nothing_is_sent() {
+        let replay = Replay::always(query_error(400, "Throttling", "Rate exceeded"));
+        let iam = SdkIam::new(&replay.config(), replay.caller(), &fence::tests::open());
+        for _ in 0..5 {
+            assert_eq!(iam.delete_role("r").await.unwrap_err().code, "Throttling");
+        }
+        let fault = iam.delete_role("r").await.unwrap_err();
+        assert_eq!((fault.code.as_str(), fault.class), ("", Class::Throttled));
+        let failure = Failure::from(fault);
+        assert_eq!(failure.message, "DeleteRole: not sent: the budget iam-write is used up");
+        assert_eq!(failure.reason, "Throttled");
+        assert_eq!(replay.calls().len(), 5);
     }
 
     #[tokio::test(start_paused = true)]
@@ -391,7 +487,7 @@ mod tests {
     async fn an_answer_in_another_format_is_no_answer() {
         let replay = Replay::new([Answer::Http(201, None, "certainly".to_owned())]);
         let new = NewFunction { name: "f".to_owned(), ..NewFunction::default() };
-        let fault = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open())
+        let fault = SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open())
             .create_function(&new)
             .await
             .unwrap_err();
@@ -438,7 +534,8 @@ mod tests {
                 .to_builder()
                 .credentials_provider(SharedCredentialsProvider::new(Without(error)))
                 .build();
-            let fault = SdkIam::new(&config, replay.clone(), &fence::tests::open()).delete_role("r").await.unwrap_err();
+            let fault =
+                SdkIam::new(&config, replay.caller(), &fence::tests::open()).delete_role("r").await.unwrap_err();
             assert_eq!(fault.message, message);
             assert_eq!(fault.class, Class::Transient);
         }
@@ -447,7 +544,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_outs() {
         let replay = Replay::always(Answer::Nothing);
-        let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
+        let lambda = SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open());
         let began = time::Instant::now();
         lambda.delete_function("f").await.unwrap_err();
         assert_eq!(began.elapsed().as_secs(), 20);
@@ -469,7 +566,7 @@ mod tests {
             Answer::Broken(io::ErrorKind::ConnectionReset),
             Answer::Http(204, None, String::new()),
         ]);
-        let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
+        let lambda = SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open());
         assert_eq!(lambda.function("f").await, Ok(None));
         lambda.delete_function("f").await.unwrap_err();
         assert_eq!(lambda.delete_function("f").await, Ok(()));

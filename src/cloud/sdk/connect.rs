@@ -8,12 +8,17 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
 
 use crate::{
-    cloud::{Connect, Connection, fault::Fault, operation::Operation},
+    cloud::{
+        Connect, Connection,
+        fault::Fault,
+        limits::{Limits, budget::Rates},
+        operation::Operation,
+    },
     engine::fence::Fence,
 };
 
 use super::{
-    call::{self, CallObserver, Caller, unusable},
+    call::{self, CallObserver, Caller, ThrottlesAreForTheBudget, unusable},
     ec2::SdkEc2,
     iam::SdkIam,
     lambda::SdkLambda,
@@ -34,12 +39,15 @@ pub struct ConnectSettings {
     pub observer: Arc<dyn CallObserver>,
     /// Says whether a write may start.
     pub fence: Fence,
+    /// How often each operation may be called.
+    pub rates: Rates,
 }
 
 /// Connects by the AWS SDK, with the credentials that its default chain finds
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>).
 pub struct SdkConnect {
     settings: ConnectSettings,
+    limits: Arc<Limits>,
     /// In place of the SDK's own, if a bundle is given.
     http_client: Option<SharedHttpClient>,
     /// Loaded at the first connection; all regions share its cache of credentials.
@@ -50,7 +58,8 @@ impl SdkConnect {
     /// Reads the bundle; nothing else is loaded or called before the first connection.
     pub fn new(settings: ConnectSettings) -> Result<Self, BundleError> {
         let http_client = settings.ca_bundle.as_deref().map(trust::https_client).transpose()?;
-        Ok(Self { settings, http_client, config: OnceCell::new() })
+        let limits = Arc::new(Limits::new(settings.rates.clone()));
+        Ok(Self { settings, limits, http_client, config: OnceCell::new() })
     }
 
     /// The region is given here only to keep the SDK from looking for one.
@@ -74,7 +83,8 @@ impl Connect for SdkConnect {
     async fn connect(&self, region: &str) -> Result<Connection, Fault> {
         let region = Region::new(region.to_owned());
         let config = self.config.get_or_init(|| self.load(region.clone())).await;
-        connection(&config.to_builder().region(region.clone()).build(), &region, &self.settings).await
+        let caller = Caller::new(self.settings.observer.clone(), self.limits.clone(), region.as_ref());
+        connection(&config.to_builder().region(region.clone()).build(), &region, caller, &self.settings.fence).await
     }
 }
 
@@ -83,28 +93,24 @@ pub async fn default_region() -> Option<String> {
     aws_config::default_provider::region::default_provider().region().await.map(|region| region.to_string())
 }
 
-async fn connection(
-    config: &SdkConfig,
-    region: &Region,
-    ConnectSettings { observer, fence, .. }: &ConnectSettings,
-) -> Result<Connection, Fault> {
-    let (account, partition) = identity(config, observer.clone()).await?;
+async fn connection(config: &SdkConfig, region: &Region, caller: Caller, fence: &Fence) -> Result<Connection, Fault> {
+    let (account, partition) = identity(config, &caller).await?;
     Ok(Connection {
         account,
         region: region.to_string(),
         partition,
-        ec2: Arc::new(SdkEc2::new(config, observer.clone(), fence)),
-        iam: Arc::new(SdkIam::new(config, observer.clone(), fence)),
-        lambda: Arc::new(SdkLambda::new(config, observer.clone(), fence)),
-        s3: Arc::new(SdkS3::new(config, observer.clone())),
+        ec2: Arc::new(SdkEc2::new(config, caller.clone(), fence)),
+        iam: Arc::new(SdkIam::new(config, caller.clone(), fence)),
+        lambda: Arc::new(SdkLambda::new(config, caller.clone(), fence)),
+        s3: Arc::new(SdkS3::new(config, caller)),
     })
 }
 
 /// The account and the partition of the credentials.
-async fn identity(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Result<(String, String), Fault> {
+async fn identity(config: &SdkConfig, caller: &Caller) -> Result<(String, String), Fault> {
     const OPERATION: Operation = Operation::GetCallerIdentity;
-    let caller = Caller::new(observer);
-    let sts = aws_sdk_sts::Client::new(&call::reads(config));
+    let reads = aws_sdk_sts::config::Builder::from(&call::reads(config)).retry_classifier(ThrottlesAreForTheBudget);
+    let sts = aws_sdk_sts::Client::from_conf(reads.build());
     let answer = caller.run(OPERATION, sts.get_caller_identity().send()).await?;
     account_and_partition(answer.arn.as_deref().unwrap_or_default())
         .ok_or_else(|| unusable(OPERATION, "no ARN with an account and a partition"))
@@ -157,13 +163,7 @@ mod tests {
         let region = Region::new(region.to_owned());
         let name = AppName::new(APP_NAME).unwrap();
         let config = replay.config().to_builder().region(region.clone()).app_name(name).build();
-        let settings = ConnectSettings {
-            endpoint_url: None,
-            ca_bundle: None,
-            observer: replay.clone(),
-            fence: fence::tests::open(),
-        };
-        connection(&config, &region, &settings).await
+        connection(&config, &region, replay.caller(), &fence::tests::open()).await
     }
 
     #[tokio::test]
@@ -203,8 +203,13 @@ mod tests {
     #[tokio::test]
     async fn settings_reach_the_sdk() {
         let endpoint_url = Some("http://127.0.0.1:9".to_owned());
-        let settings =
-            ConnectSettings { endpoint_url, ca_bundle: None, observer: Replay::new([]), fence: fence::tests::open() };
+        let settings = ConnectSettings {
+            endpoint_url,
+            ca_bundle: None,
+            observer: Replay::new([]),
+            fence: fence::tests::open(),
+            rates: Rates::default(),
+        };
         let config = SdkConnect::new(settings).unwrap().load(Region::new("eu-west-1")).await;
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
         assert_eq!(config.app_name().map(ToString::to_string).as_deref(), Some(APP_NAME));

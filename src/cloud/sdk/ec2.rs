@@ -2,7 +2,7 @@
 
 mod endpoints;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -26,7 +26,7 @@ use crate::{
 };
 
 use self::endpoints::{endpoint, endpoint_service, network_interface, wire_address_type, wire_addresses, wire_dns};
-use super::call::{self, CallObserver, Caller, each, refused, unless_empty, unless_gone, unusable};
+use super::call::{self, Caller, ThrottlesAreForTheBudget, each, refused, unless_empty, unless_gone, unusable};
 
 /// The most items that a page of the Describe calls may have. AWS refuses `MaxResults` beside ids, and some calls
 /// return everything at once without it.
@@ -49,12 +49,14 @@ pub struct SdkEc2 {
 
 impl SdkEc2 {
     /// With the configuration's region and credentials; writes only while the fence is open.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>, fence: &Fence) -> Self {
+    pub fn new(config: &SdkConfig, caller: Caller, fence: &Fence) -> Self {
         let fenced = |config: &SdkConfig| Client::from_conf(Builder::from(config).interceptor(fence.clone()).build());
         Self {
-            reads: Client::new(&call::reads(config)),
+            reads: Client::from_conf(
+                Builder::from(&call::reads(config)).retry_classifier(ThrottlesAreForTheBudget).build(),
+            ),
             writes: fenced(&call::writes(config)),
-            caller: Caller::new(observer),
+            caller,
         }
     }
 }

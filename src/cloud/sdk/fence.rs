@@ -58,9 +58,9 @@ mod tests {
         let replay = Replay::always(ok("<DescribeVpcsResponse/>"));
         let closed = Fence::new(since_boot);
         let config = replay.config();
-        let iam = SdkIam::new(&config, replay.clone(), &closed);
-        let lambda = SdkLambda::new(&config, replay.clone(), &closed);
-        let ec2 = SdkEc2::new(&config, replay.clone(), &closed);
+        let iam = SdkIam::new(&config, replay.caller(), &closed);
+        let lambda = SdkLambda::new(&config, replay.caller(), &closed);
+        let ec2 = SdkEc2::new(&config, replay.caller(), &closed);
         let uploaded = lambda.update_code(&CodeChange { name: "f".to_owned(), ..CodeChange::default() }).await;
         for fault in [
             iam.delete_role("r").await.unwrap_err(),

@@ -1,9 +1,6 @@
 //! The port [`Iam`] over aws-sdk-iam.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -24,7 +21,7 @@ use crate::{
     engine::fence::Fence,
 };
 
-use super::call::{self, CallObserver, Caller, each, unless_empty, unless_gone, unusable};
+use super::call::{self, Caller, ThrottlesAreForTheBudget, each, unless_empty, unless_gone, unusable};
 
 /// The most items that a page of IAM's lists may have:
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicies.html>.
@@ -43,12 +40,14 @@ pub struct SdkIam {
 
 impl SdkIam {
     /// With the configuration's credentials and the partition of its region; writes only while the fence is open.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>, fence: &Fence) -> Self {
+    pub fn new(config: &SdkConfig, caller: Caller, fence: &Fence) -> Self {
         let fenced = |config: &SdkConfig| Client::from_conf(Builder::from(config).interceptor(fence.clone()).build());
         Self {
-            reads: Client::new(&call::reads(config)),
+            reads: Client::from_conf(
+                Builder::from(&call::reads(config)).retry_classifier(ThrottlesAreForTheBudget).build(),
+            ),
             writes: fenced(&call::writes(config)),
-            caller: Caller::new(observer),
+            caller,
         }
     }
 

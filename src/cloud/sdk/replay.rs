@@ -18,9 +18,15 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 
-use crate::cloud::fault::{Fault, Service};
+use crate::cloud::{
+    fault::{Fault, Service},
+    limits::{
+        Limits,
+        budget::{Budget, Rates},
+    },
+};
 
-use super::CallObserver;
+use super::{CallObserver, call::Caller};
 
 /// What happens to a request.
 #[derive(Clone)]
@@ -102,6 +108,11 @@ impl Replay {
             .build()
     }
 
+    /// A caller that leads here, whose budgets are full.
+    pub fn caller(self: &Arc<Self>) -> Caller {
+        Caller::new(self.clone(), Arc::new(Limits::new(Rates::default())), "ap-northeast-1")
+    }
+
     /// The request bodies so far, decoded from their form encoding.
     pub fn bodies(&self) -> Vec<String> {
         let decoded =
@@ -136,6 +147,10 @@ impl CallObserver for Replay {
     fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64) {
         assert!(seconds >= 0.0);
         self.calls.lock().unwrap().push((service, operation, code.to_owned()));
+    }
+
+    fn waited(&self, _budget: Budget, seconds: f64, _sent: bool) {
+        assert!(seconds >= 0.0);
     }
 }
 

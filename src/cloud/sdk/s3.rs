@@ -1,7 +1,5 @@
 //! The port [`S3`] over aws-sdk-s3.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, config};
@@ -12,7 +10,7 @@ use crate::cloud::{
     s3::{ObjectHead, S3},
 };
 
-use super::call::{self, CallObserver, Caller, unless_gone, unusable};
+use super::call::{self, Caller, ThrottlesAreForTheBudget, unless_gone, unusable};
 
 /// The version of objects that were written while a bucket's versioning was suspended or off. It does not change
 /// with the content: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VersioningWorkflows.html>.
@@ -27,10 +25,13 @@ pub struct SdkS3 {
 impl SdkS3 {
     /// With the configuration's region and credentials. Buckets have names of their own in the service's domain, but
     /// not below an endpoint that was given.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>) -> Self {
+    pub fn new(config: &SdkConfig, caller: Caller) -> Self {
         let reads = call::reads(config);
-        let reads = config::Builder::from(&reads).force_path_style(config.endpoint_url().is_some()).build();
-        Self { reads: Client::from_conf(reads), caller: Caller::new(observer) }
+        let reads = config::Builder::from(&reads)
+            .force_path_style(config.endpoint_url().is_some())
+            .retry_classifier(ThrottlesAreForTheBudget)
+            .build();
+        Self { reads: Client::from_conf(reads), caller }
     }
 }
 
@@ -63,7 +64,7 @@ mod tests {
 
     async fn head(answer: Answer) -> Result<Option<ObjectHead>, Fault> {
         let replay = Replay::always(answer);
-        SdkS3::new(&replay.config(), replay.clone()).head_object("code", "a/b.zip").await
+        SdkS3::new(&replay.config(), replay.caller()).head_object("code", "a/b.zip").await
     }
 
     #[tokio::test]

@@ -173,7 +173,7 @@ mod tests {
         let replay = Replay::new([]);
         let url = format!("https://{server}");
         let config = replay.config().to_builder().http_client(client(bundle).unwrap()).endpoint_url(url).build();
-        SdkIam::new(&config, replay, &fence::tests::open()).delete_role("r").await
+        SdkIam::new(&config, replay.caller(), &fence::tests::open()).delete_role("r").await
     }
 
     #[tokio::test]

@@ -103,7 +103,7 @@ fn owned_role_arn<'a>(wanted: &OwnedRole, observed: Option<&'a ObservedRole>) ->
                 "spec.executionRole.create: {name} exists and was not made for this function; delete it, or name it in spec.executionRole.instanceRoleRef"
             ),
         }),
-        _ if observed.terminating => Err(wait("is being deleted")),
+        _ if observed.terminating => Err(wait("is being deleted; while a function runs with it, it stays")),
         RoleOwner::Predecessor => Err(wait("belongs to an earlier object of this name and is about to be deleted")),
         RoleOwner::Us if !wanted.is_applied(observed) => Err(Plan::Act(vec![Step::ApplyRole(wanted.clone())])),
         RoleOwner::Us => observed.arn.as_deref().ok_or_else(|| wait("has no ARN yet")),

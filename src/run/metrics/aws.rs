@@ -11,7 +11,10 @@ use prometheus_client::{
 };
 
 use crate::{
-    cloud::fault::{Service, classify},
+    cloud::{
+        fault::{Service, classify},
+        limits::budget::Budget,
+    },
     engine::failure::Class,
 };
 
@@ -28,10 +31,17 @@ struct Operation {
     operation: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Limit {
+    budget: &'static str,
+}
+
 pub struct AwsMetrics {
     calls: Family<Call, Counter>,
     seconds: Family<Operation, Histogram>,
     throttles: Family<Operation, Counter>,
+    waits: Family<Limit, Histogram>,
+    given_up: Family<Limit, Counter>,
 }
 
 impl AwsMetrics {
@@ -41,6 +51,9 @@ impl AwsMetrics {
             // 10 ms to 41 s: a read may take three attempts of 10 s.
             seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 2.0, 13))),
             throttles: Family::default(),
+            // 10 ms to 10 s: after 10 s a call is given up.
+            waits: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 2.0, 11))),
+            given_up: Family::default(),
         };
         registry.register("aws_api_requests", "AWS calls by operation and answer", metrics.calls.clone());
         registry.register(
@@ -53,6 +66,16 @@ impl AwsMetrics {
             "AWS calls that failed because AWS asked to slow down",
             metrics.throttles.clone(),
         );
+        registry.register(
+            "aws_api_limiter_wait_seconds",
+            "Time that AWS calls waited for the operator's own budget",
+            metrics.waits.clone(),
+        );
+        registry.register(
+            "aws_api_limiter_given_up",
+            "AWS calls that were not sent because the operator's own budget stayed used up",
+            metrics.given_up.clone(),
+        );
         metrics
     }
 
@@ -64,5 +87,11 @@ impl AwsMetrics {
         self.seconds.get_or_create(&labels).observe(seconds);
         // At zero from the first call on, so that a rate shows the first throttle.
         self.throttles.get_or_create(&labels).inc_by(u64::from(throttled));
+    }
+
+    pub fn waited(&self, budget: Budget, seconds: f64, sent: bool) {
+        let labels = Limit { budget: budget.name() };
+        self.waits.get_or_create(&labels).observe(seconds);
+        self.given_up.get_or_create(&labels).inc_by(u64::from(!sent));
     }
 }

@@ -18,7 +18,7 @@ use prometheus_client::{
 
 use super::election;
 use crate::{
-    cloud::{fault::Service, sdk::CallObserver},
+    cloud::{fault::Service, limits::budget::Budget, sdk::CallObserver},
     engine::observer::{Census, News, Observer},
 };
 
@@ -129,6 +129,10 @@ impl Observer for Metrics {
 impl CallObserver for Metrics {
     fn call(&self, service: Service, operation: &'static str, code: &str, seconds: f64) {
         self.aws.call(service, operation, code, seconds);
+    }
+
+    fn waited(&self, budget: Budget, seconds: f64, sent: bool) {
+        self.aws.waited(budget, seconds, sent);
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use futures::{FutureExt, TryFutureExt};
 
@@ -11,7 +11,7 @@ use crate::{
 
 fn ec2(answers: impl IntoIterator<Item = Answer>) -> (SdkEc2, Arc<Replay>) {
     let replay = Replay::new(answers);
-    (SdkEc2::new(&replay.config(), replay.clone(), &fence::tests::open()), replay)
+    (SdkEc2::new(&replay.config(), replay.caller(), &fence::tests::open()), replay)
 }
 
 fn ids<const N: usize>(ids: [&str; N]) -> BTreeSet<String> {
@@ -343,7 +343,7 @@ async fn an_association_that_is_gone_is_no_fault() {
 #[tokio::test(start_paused = true)]
 async fn writes_are_sent_once_and_reads_three_times() {
     let replay = Replay::always(Answer::Http(500, None, String::new()));
-    let ec2 = SdkEc2::new(&replay.config(), replay.clone(), &fence::tests::open());
+    let ec2 = SdkEc2::new(&replay.config(), replay.caller(), &fence::tests::open());
     let (new, change, one) =
         (NewEndpoint::default(), EndpointChange { id: "x".to_owned(), ..EndpointChange::default() }, ids(["x"]));
     let tags = Tags::from([("k".to_owned(), "v".to_owned())]);

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use futures::{FutureExt, TryFutureExt};
 
 use super::*;
@@ -8,7 +10,7 @@ use crate::{
 
 fn iam(answers: impl IntoIterator<Item = Answer>) -> (SdkIam, Arc<Replay>) {
     let replay = Replay::new(answers);
-    (SdkIam::new(&replay.config(), replay.clone(), &fence::tests::open()), replay)
+    (SdkIam::new(&replay.config(), replay.caller(), &fence::tests::open()), replay)
 }
 
 fn gone() -> Answer {
@@ -154,7 +156,7 @@ async fn the_account_summary_has_usage_and_quotas() {
 #[tokio::test]
 async fn what_is_gone_needs_no_removal() {
     let replay = Replay::always(gone());
-    let iam = SdkIam::new(&replay.config(), replay.clone(), &fence::tests::open());
+    let iam = SdkIam::new(&replay.config(), replay.caller(), &fence::tests::open());
     let keys = BTreeSet::from(["k".to_owned()]);
     for removal in [
         iam.delete_role("r"),
@@ -176,7 +178,7 @@ async fn what_is_gone_needs_no_removal() {
 #[tokio::test(start_paused = true)]
 async fn writes_are_sent_once_and_reads_three_times() {
     let replay = Replay::always(Answer::Http(500, None, String::new()));
-    let iam = SdkIam::new(&replay.config(), replay.clone(), &fence::tests::open());
+    let iam = SdkIam::new(&replay.config(), replay.caller(), &fence::tests::open());
     let (new, keys) = (NewRole::default(), BTreeSet::from(["k".to_owned()]));
     let tags = Tags::from([("k".to_owned(), "v".to_owned())]);
     for write in [

@@ -9,14 +9,12 @@ mod policies;
 mod urls;
 mod versions;
 
-use std::sync::Arc;
-
 use aws_config::SdkConfig;
 use aws_sdk_lambda::{Client, config::Builder};
 
 use crate::engine::fence::Fence;
 
-use super::call::{self, CallObserver, Caller};
+use super::call::{self, Caller, ThrottlesAreForTheBudget};
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 
@@ -30,13 +28,15 @@ pub struct SdkLambda {
 
 impl SdkLambda {
     /// With the configuration's region and credentials; writes only while the fence is open.
-    pub fn new(config: &SdkConfig, observer: Arc<dyn CallObserver>, fence: &Fence) -> Self {
+    pub fn new(config: &SdkConfig, caller: Caller, fence: &Fence) -> Self {
         let fenced = |config: &SdkConfig| Client::from_conf(Builder::from(config).interceptor(fence.clone()).build());
         Self {
-            reads: Client::new(&call::reads(config)),
+            reads: Client::from_conf(
+                Builder::from(&call::reads(config)).retry_classifier(ThrottlesAreForTheBudget).build(),
+            ),
             writes: fenced(&call::writes(config)),
             uploads: fenced(&call::uploads(config)),
-            caller: Caller::new(observer),
+            caller,
         }
     }
 }
@@ -54,6 +54,6 @@ mod tests {
     /// The port over prepared answers.
     pub fn lambda(answers: impl IntoIterator<Item = Answer>) -> (SdkLambda, Arc<Replay>) {
         let replay = Replay::new(answers);
-        (SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open()), replay)
+        (SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open()), replay)
     }
 }

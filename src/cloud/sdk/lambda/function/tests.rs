@@ -15,7 +15,7 @@ use crate::{
 
 fn lambda(answers: impl IntoIterator<Item = Answer>) -> (SdkLambda, Arc<Replay>) {
     let replay = Replay::new(answers);
-    (SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open()), replay)
+    (SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open()), replay)
 }
 
 fn configuration() -> Value {
@@ -336,7 +336,7 @@ async fn a_function_that_is_gone_needs_no_deletion() {
 #[tokio::test(start_paused = true)]
 async fn writes_are_sent_once_and_reads_three_times() {
     let replay = Replay::always(Answer::Http(500, None, String::new()));
-    let lambda = SdkLambda::new(&replay.config(), replay.clone(), &fence::tests::open());
+    let lambda = SdkLambda::new(&replay.config(), replay.caller(), &fence::tests::open());
     let new = new_function();
     let configuration = ConfigurationChange { name: "f".to_owned(), ..ConfigurationChange::default() };
     let code = CodeChange { name: "f".to_owned(), ..CodeChange::default() };

@@ -40,7 +40,7 @@ fn an_owned_role_is_waited_for() {
         ),
         (
             |role| role["metadata"]["deletionTimestamp"] = json!("now"),
-            "InstanceRoleNotReady: spec.executionRole.create: InstanceRole default/hello-execution is being deleted",
+            "InstanceRoleNotReady: spec.executionRole.create: InstanceRole default/hello-execution is being deleted; while a function runs with it, it stays",
         ),
         (
             |role| role["metadata"]["ownerReferences"][0]["uid"] = json!("uid-0"),
