@@ -153,8 +153,8 @@ impl<K: Kind> Engine<K> {
         let at_rest = !subject.deleting && is_ready(&live, &subject);
         let priority = if at_rest { Priority::Background } else { Priority::Foreground };
         match (subject.deleting, decoding) {
-            (true, _) => priority.scope(self.delete_pass(live, subject)).await,
-            (false, Ok(object)) => priority.scope(self.manage_pass(live, subject, &object)).await,
+            (true, _) => priority.scope(Box::pin(self.delete_pass(live, subject))).await,
+            (false, Ok(object)) => priority.scope(Box::pin(self.manage_pass(live, subject, &object))).await,
             (false, Err(error)) => {
                 warn!(kind = %K::kind(&()), object = %subject.key(), %error, "object can't be decoded; it is left alone");
                 let note = format!("the operator can't decode the object and leaves it alone: {error}");

@@ -115,6 +115,8 @@ impl Caller {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        // Some of the SDK's futures are so large that a wait should not carry them along.
+        let call = Box::pin(call);
         let permit = self.permit(operation).await?;
         let result = self.send(operation, call).await;
         permit.answered(verdict(&result));
@@ -134,7 +136,7 @@ impl Caller {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let started = Instant::now();
-        let result = Box::pin(call).await;
+        let result = call.await;
         let seconds = started.elapsed().as_secs_f64();
         let unanswered = match &result {
             Ok(_) => "OK",
