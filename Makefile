@@ -22,6 +22,10 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 torture: ## Run every generated fault plan and walk on the model of AWS: about 12 minutes on 2 cores
 	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
 
+.PHONY: bench
+bench: ## Measure what 10 to 1,000 objects of each kind cost: about 40 minutes on 2 cores; ARGS="--objects 10" for less
+	dev/bench $(ARGS)
+
 .PHONY: lint
 lint: ## Check format, clippy, dependencies, scripts, and that crds/, docs/ and the chart are what the code says
 	dev/lint

@@ -75,8 +75,12 @@ impl Operator {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.id().expect("it is running");
-        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+        kill_process(Pid::from_raw(self.pid().cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it is running")
     }
 
     /// Waits for its end.

@@ -52,6 +52,7 @@ struct Notes {
     calls: Mutex<Vec<Call>>,
     under_way: Mutex<Vec<String>>,
     delays: Mutex<HashMap<String, Duration>>,
+    delay_of_all: Mutex<Duration>,
     client: Client<HttpConnector, Body>,
 }
 
@@ -67,6 +68,7 @@ impl Proxy {
             calls: Mutex::default(),
             under_way: Mutex::default(),
             delays: Mutex::default(),
+            delay_of_all: Mutex::default(),
             client,
         });
         let router = Router::new().fallback(forward).with_state(notes.clone());
@@ -88,6 +90,11 @@ impl Proxy {
     /// Lets the answers to an operation come so much later than LocalStack gives them.
     pub fn delay(&self, operation: &str, by: Duration) {
         self.notes.delays.lock().unwrap().insert(operation.to_owned(), by);
+    }
+
+    /// Lets the answers to all other operations come so much later.
+    pub fn delay_all(&self, by: Duration) {
+        *self.notes.delay_of_all.lock().unwrap() = by;
     }
 
     /// Whether a request for this operation has arrived and was not answered yet.
@@ -112,7 +119,8 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     };
     let delay = notes.delays.lock().unwrap().get(&operation).copied();
-    tokio::time::sleep(delay.unwrap_or_default()).await;
+    let delay = delay.unwrap_or_else(|| *notes.delay_of_all.lock().unwrap());
+    tokio::time::sleep(delay).await;
     notes.answered(&operation);
     notes.note(Call { operator: notes.operator.clone(), at, service, operation, status: answer.status().as_u16() });
     answer

@@ -63,9 +63,11 @@ impl Release {
         &self.kubeconfig
     }
 
-    /// The operator's command line, as in the Deployment; what is appended goes before it.
+    /// The operator's command line, as in the Deployment; what is appended goes before it. PRIVATELINK_OPERATOR names
+    /// another build of the program than the tests' own.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_privatelink-operator"));
+        let built = env!("CARGO_BIN_EXE_privatelink-operator");
+        let mut command = Command::new(std::env::var_os("PRIVATELINK_OPERATOR").unwrap_or_else(|| built.into()));
         command.args(&self.arguments).env("KUBECONFIG", &self.kubeconfig).kill_on_drop(true);
         command
     }
