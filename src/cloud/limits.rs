@@ -31,7 +31,7 @@ use self::{
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Calls of one budget that are under way at the same time. No answer is there yet when the last of them is sent, so
 /// this many may be throttled before the first of them slows the others down.
-const IN_FLIGHT: usize = 16;
+const IN_FLIGHT: usize = 10;
 
 /// The budgets of the account.
 pub struct Limits {

@@ -111,7 +111,7 @@ impl Course {
         let rates: Vec<String> = Budget::ALL.iter().map(|budget| format!("{}=10000", budget.name())).collect();
         let (rates, resync) = (rates.join(","), format!("{}s", RESYNC.as_secs()));
         let operator = live.operator(&["--aws-rate", &rates, "--resync-interval", &resync]).await;
-        operator.proxy().delay_all(self.latency);
+        operator.proxy().delay("*", self.latency);
         operator
     }
 

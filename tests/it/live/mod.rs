@@ -22,6 +22,7 @@ mod rest;
 mod role_whole;
 mod startup;
 mod story;
+mod throttle;
 mod trust;
 mod watched;
 

@@ -5,7 +5,10 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,7 +55,7 @@ struct Notes {
     calls: Mutex<Vec<Call>>,
     under_way: Mutex<Vec<String>>,
     delays: Mutex<HashMap<String, Duration>>,
-    delay_of_all: Mutex<Duration>,
+    throttles: AtomicBool,
     client: Client<HttpConnector, Body>,
 }
 
@@ -68,7 +71,7 @@ impl Proxy {
             calls: Mutex::default(),
             under_way: Mutex::default(),
             delays: Mutex::default(),
-            delay_of_all: Mutex::default(),
+            throttles: AtomicBool::default(),
             client,
         });
         let router = Router::new().fallback(forward).with_state(notes.clone());
@@ -87,14 +90,14 @@ impl Proxy {
         self.notes.calls.lock().unwrap().clone()
     }
 
-    /// Lets the answers to an operation come so much later than LocalStack gives them.
+    /// Lets the answers to an operation come so much later than LocalStack gives them; `*` is every other operation.
     pub fn delay(&self, operation: &str, by: Duration) {
         self.notes.delays.lock().unwrap().insert(operation.to_owned(), by);
     }
 
-    /// Lets the answers to all other operations come so much later.
-    pub fn delay_all(&self, by: Duration) {
-        *self.notes.delay_of_all.lock().unwrap() = by;
+    /// Turns all requests down, as AWS does when there are too many, or passes them on again.
+    pub fn throttle(&self, throttles: bool) {
+        self.notes.throttles.store(throttles, Ordering::SeqCst);
     }
 
     /// Whether a request for this operation has arrived and was not answered yet.
@@ -109,6 +112,11 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let service = service(&head.headers);
     let operation = operation(&service, head.method.as_str(), head.uri.path(), &body);
+    if notes.throttles.load(Ordering::SeqCst) {
+        let answer = throttled(&service);
+        notes.note(Call { operator: notes.operator.clone(), at, service, operation, status: answer.status().as_u16() });
+        return answer;
+    }
     notes.under_way.lock().unwrap().push(operation.clone());
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     head.uri = format!("{}{path}", aws::endpoint_url().trim_end_matches('/')).parse::<Uri>().unwrap();
@@ -118,8 +126,10 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
         Ok(answer) => answer.map(Body::new),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     };
-    let delay = notes.delays.lock().unwrap().get(&operation).copied();
-    let delay = delay.unwrap_or_else(|| *notes.delay_of_all.lock().unwrap());
+    let delay = {
+        let delays = notes.delays.lock().unwrap();
+        delays.get(&operation).or_else(|| delays.get("*")).copied().unwrap_or_default()
+    };
     tokio::time::sleep(delay).await;
     notes.answered(&operation);
     notes.note(Call { operator: notes.operator.clone(), at, service, operation, status: answer.status().as_u16() });
@@ -137,6 +147,26 @@ impl Notes {
     fn note(&self, call: Call) {
         records::record("calls.jsonl", &call);
         self.calls.lock().unwrap().push(call);
+    }
+}
+
+/// How the services say that there were too many calls.
+fn throttled(service: &str) -> Response {
+    let xml = |outer: &str, list: (&str, &str), code: &str| {
+        let (open, close) = list;
+        format!("<{outer}>{open}<Error><Code>{code}</Code><Message>slow down</Message></Error>{close}</{outer}>")
+    };
+    match service {
+        "ec2" => {
+            let body = xml("Response", ("<Errors>", "</Errors>"), "RequestLimitExceeded");
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+        "lambda" => {
+            let named = [("x-amzn-errortype", "TooManyRequestsException")];
+            (StatusCode::TOO_MANY_REQUESTS, named, r#"{"Type":"User","Message":"slow down"}"#).into_response()
+        }
+        "s3" => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        _ => (StatusCode::BAD_REQUEST, xml("ErrorResponse", ("", ""), "Throttling")).into_response(),
     }
 }
 
