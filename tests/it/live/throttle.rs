@@ -51,7 +51,7 @@ async fn create(live: &Live, role: &str, numbers: std::ops::Range<usize>) {
 
 /// Waits until all are ready. How long it takes is LocalStack's affair, so the patience is with each step forward.
 async fn all_ready(live: &Live, count: usize) {
-    let mut last = (0, Instant::now());
+    let mut progress = (0, Instant::now());
     loop {
         let mut ready = 0;
         for kind in KINDS {
@@ -62,10 +62,13 @@ async fn all_ready(live: &Live, count: usize) {
         if ready == count {
             return;
         }
-        if ready > last.0 {
-            last = (ready, Instant::now());
+        if ready > progress.0 {
+            progress = (ready, Instant::now());
         }
-        assert!(last.1.elapsed() < Duration::from_mins(2), "{ready} of {count} are ready, and for two minutes no more");
+        assert!(
+            progress.1.elapsed() < Duration::from_mins(2),
+            "{ready} of {count} are ready, and for two minutes no more"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
