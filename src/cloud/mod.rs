@@ -1,5 +1,6 @@
 //! AWS: narrow ports, their SDK adapters, and what all kinds share.
 
+pub mod batch;
 pub mod ec2;
 pub mod fault;
 pub mod guardrails;
@@ -31,7 +32,8 @@ use crate::engine::{
 };
 
 use self::{
-    ec2::Ec2,
+    batch::Batch,
+    ec2::{Ec2, Endpoint},
     fault::Fault,
     guardrails::{ALLOW_TAG, Guardrails},
     iam::{Iam, RoleReading},
@@ -97,6 +99,8 @@ pub struct Aws {
     pub managed_policies: Arc<ManagedPolicyNames>,
     /// Roles that were seen in place a moment ago, by name.
     pub recent_roles: Arc<Recent<RoleReading>>,
+    /// Reads of VPC endpoints by the object that owns them.
+    pub endpoints_by_owner: Arc<Batch<Vec<Endpoint>>>,
 }
 
 impl std::ops::Deref for Aws {
@@ -131,6 +135,7 @@ impl World {
         Ok(Arc::new(Aws {
             managed_policies: Arc::new(ManagedPolicyNames::new(connection.iam.clone())),
             recent_roles: Arc::default(),
+            endpoints_by_owner: Arc::default(),
             connection,
             identity: self.identity.clone(),
             guardrails: self.guardrails.clone(),

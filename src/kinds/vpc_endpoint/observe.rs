@@ -1,11 +1,12 @@
 //! What AWS holds of an object, and whether it is ours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     cloud::{
         Aws,
         ec2::{Ec2, Endpoint, Filter, NetworkInterface},
+        fault::Fault,
         ownership::{CLUSTER, OWNER, Owner, Tags, Verdict},
     },
     engine::{failure::Failure, kind::Subject},
@@ -41,7 +42,7 @@ pub async fn observe(aws: &Aws, subject: &Subject<VpcEndpoint>) -> Result<Option
     let ec2 = aws.ec2.as_ref();
     let owner = aws.owner(subject);
     let known_id = subject.status.id.as_deref();
-    let Some(endpoint) = find(ec2, &owner, known_id, wanted_id(subject)).await? else { return Ok(None) };
+    let Some(endpoint) = find(aws, &owner, known_id, wanted_id(subject)).await? else { return Ok(None) };
     if subject.deleting {
         let ours = ours_to_delete(&owner, &endpoint, known_id)?;
         return Ok(ours.then(|| Observed {
@@ -74,12 +75,14 @@ fn wanted_id(subject: &Subject<VpcEndpoint>) -> Option<&str> {
 }
 
 async fn find(
-    ec2: &dyn Ec2,
+    aws: &Aws,
     owner: &Owner<'_>,
     known_id: Option<&str>,
     wanted_id: Option<&str>,
 ) -> Result<Option<Endpoint>, Failure> {
-    let mut found = ec2.endpoints(&owner_filters(owner)).await?;
+    let ec2 = aws.ec2.as_ref();
+    let by_owner = aws.endpoints_by_owner.read(&owner.key, |owners| owned(ec2, &owner.cluster.cluster_id, owners));
+    let mut found = by_owner.await?.unwrap_or_default();
     if let Some(id) = known_id.filter(|id| found.iter().all(|endpoint| endpoint.id != *id)) {
         found.extend(ec2.endpoint(id).await?);
     }
@@ -138,8 +141,16 @@ pub fn exists(endpoint: &Endpoint) -> bool {
     endpoint.state != "deleted"
 }
 
-fn owner_filters(owner: &Owner<'_>) -> [Filter; 2] {
-    [Filter::new(format!("tag:{CLUSTER}"), &owner.cluster.cluster_id), Filter::new(format!("tag:{OWNER}"), &owner.key)]
+/// The endpoints of these objects, by the object.
+async fn owned(ec2: &dyn Ec2, cluster_id: &str, owners: Vec<String>) -> Result<HashMap<String, Vec<Endpoint>>, Fault> {
+    let filters = [Filter::new(format!("tag:{CLUSTER}"), cluster_id), Filter::any(format!("tag:{OWNER}"), &owners)];
+    let mut found: HashMap<String, Vec<Endpoint>> = HashMap::new();
+    for endpoint in ec2.endpoints(&filters).await? {
+        if let Some(owner) = endpoint.tags.get(OWNER).cloned() {
+            found.entry(owner).or_default().push(endpoint);
+        }
+    }
+    Ok(found)
 }
 
 /// The one that lives; if none does, one that is on its way out.
