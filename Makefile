@@ -23,7 +23,7 @@ torture: ## Run every generated fault plan and walk on the model of AWS: about 1
 	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
 
 .PHONY: bench
-bench: ## Measure what 10 to 1,000 objects of each kind cost: about 40 minutes on 2 cores; ARGS="--objects 10" for less
+bench: ## Measure what 10 and 100 objects of each kind cost: about 25 minutes on 2 cores; ARGS="--objects 1000" for more
 	dev/bench $(ARGS)
 
 .PHONY: lint

@@ -26,7 +26,7 @@ struct Args {
     #[arg(long, value_delimiter = ',', default_value = "VpcEndpoint,LambdaFunction,InstanceRole")]
     kinds: Vec<String>,
     /// Numbers of objects.
-    #[arg(long, value_delimiter = ',', default_value = "10,100,1000")]
+    #[arg(long, value_delimiter = ',', default_value = "10,100")]
     objects: Vec<usize>,
     /// Milliseconds that each AWS call takes besides what LocalStack takes.
     #[arg(long, value_delimiter = ',', default_value = "0,50")]
