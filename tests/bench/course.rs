@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use kube::api::{DeleteParams, ListParams, PostParams};
-use privatelink_operator::cloud::limits::budget::Budget;
 use tokio::time::{Instant, sleep};
 
 use crate::{
     fleet::Fleet,
     gauge::{Memory, Reading},
     report::Row,
-    support::live::{Live, operator::Operator},
+    support::live::{
+        Live,
+        operator::{Operator, unlimited_rates},
+    },
     watch::Watch,
 };
 
@@ -106,10 +108,8 @@ impl Course {
         }
     }
 
-    /// LocalStack has no limits, and what is measured is the operator.
     async fn start(&self, live: &Live) -> Operator {
-        let rates: Vec<String> = Budget::ALL.iter().map(|budget| format!("{}=10000", budget.name())).collect();
-        let (rates, resync) = (rates.join(","), format!("{}s", RESYNC.as_secs()));
+        let (rates, resync) = (unlimited_rates(), format!("{}s", RESYNC.as_secs()));
         let operator = live.operator(&["--aws-rate", &rates, "--resync-interval", &resync]).await;
         operator.proxy().delay("*", self.latency);
         operator

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use kube::api::{ListParams, PostParams};
-use privatelink_operator::cloud::limits::budget::Budget;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::support::live::{Live, condition, operator::Operator};
+use crate::support::live::{Live, condition, operator::unlimited_rates};
 
 const KINDS: [&str; 3] = ["VpcEndpoint", "InstanceRole", "LambdaFunction"];
 /// ACK's three controllers made 58 calls for 50 objects in such a minute with one worker each, and 750 with 16.
@@ -73,17 +72,11 @@ async fn all_ready(live: &Live, count: usize) {
     }
 }
 
-/// LocalStack has no limits of its own, so the operator need not keep to AWS's.
-async fn begin(live: &Live) -> Operator {
-    let rates: Vec<String> = Budget::ALL.iter().map(|budget| format!("{}=10000", budget.name())).collect();
-    live.operator(&["--aws-rate", &rates.join(",")]).await
-}
-
 #[tokio::test]
 async fn a_minute_of_throttles_costs_few_calls_and_starves_nobody() {
     let live = Live::begin("throttle").await;
     let role = live.aws.make_lambda_role(&format!("x-{}", live.namespace)).await;
-    let operator = begin(&live).await;
+    let operator = live.operator(&["--aws-rate", &unlimited_rates()]).await;
     create(&live, &role, 0..1).await;
     all_ready(&live, KINDS.len()).await;
 

@@ -8,6 +8,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
+use privatelink_operator::cloud::limits::budget::Budget;
 use rustix::process::{Pid, Signal, kill_process};
 
 use tokio::{
@@ -21,6 +22,12 @@ use super::{
     proxy::{Call, Proxy},
     release::Release,
 };
+
+/// The value of `--aws-rate` that holds nothing up: LocalStack has no limits to keep to.
+pub fn unlimited_rates() -> String {
+    let rates: Vec<String> = Budget::ALL.iter().map(|budget| format!("{}=10000", budget.name())).collect();
+    rates.join(",")
+}
 
 /// A running operator. Dropping it kills it.
 pub struct Operator {
