@@ -137,7 +137,7 @@ pub struct CommonStatus {
 
     /// Tag keys of spec.tags that were set on the AWS object, so that a key taken out of the spec is removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(length(max = 128)))]
+    #[schemars(length(max = 200), inner(length(max = 128)))]
     pub managed_tags: Vec<String>,
 }
 

@@ -146,6 +146,15 @@ pub trait KindStatus:
     fn common(&self) -> &CommonStatus;
     /// The part that all kinds share.
     fn common_mut(&mut self) -> &mut CommonStatus;
+    /// Adds what `before` records as set by us in AWS and this does not record any more.
+    fn keep_records(&mut self, before: &Self);
+}
+
+/// Adds those of `before` that `records` lacks, and sorts.
+pub fn keep<T: Clone + Ord>(records: &mut Vec<T>, before: &[T]) {
+    records.extend_from_slice(before);
+    records.sort();
+    records.dedup();
 }
 
 /// A custom resource that the engine can drive. All functions are associated ones: a kind has no state.

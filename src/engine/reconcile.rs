@@ -29,7 +29,7 @@ use super::{
     tenure::Tenure,
 };
 
-use self::finish::{Stop, since};
+use self::finish::{Recheck, Stop, since};
 
 /// Observations in one pass; a plan that needs more goes on in the next.
 const ROUNDS: usize = 8;
@@ -221,7 +221,7 @@ impl<K: Kind> Engine<K> {
             if let Some(step) = self.memory.unsure(&subject.uid, work.desired) {
                 return Ok(not_shown_yet(&step));
             }
-            K::report(&cloud, Some(&desired), observed.as_ref(), &mut subject.status);
+            let keeps = Self::report(&cloud, &desired, observed.as_ref(), subject);
             let plan = K::plan(subject, &desired, observed.as_ref());
             if plan.shows_all_steps() {
                 self.memory.seen(&subject.uid);
@@ -232,7 +232,7 @@ impl<K: Kind> Engine<K> {
                         message: K::summary(&observed),
                         fingerprint: K::fingerprint(&desired, &observed),
                         desired: work.desired,
-                        recheck: K::needs_recheck(&desired),
+                        recheck: Recheck::of(keeps, K::needs_recheck(&desired)),
                     });
                 }
                 (Plan::Converged, None) => {
@@ -255,6 +255,24 @@ impl<K: Kind> Engine<K> {
             }
         }
         Ok(progressing("more steps follow"))
+    }
+
+    /// Facts for the status. While AWS may still show what was before, a record of what we have set there is kept though
+    /// no read shows the thing: it may turn up, and would be nobody's. Whether one was kept.
+    fn report(
+        cloud: &K::Cloud,
+        desired: &K::Desired,
+        observed: Option<&K::Observed>,
+        subject: &mut Subject<K>,
+    ) -> bool {
+        let before = subject.status.clone();
+        K::report(cloud, Some(desired), observed, &mut subject.status);
+        if subject.settled {
+            return false;
+        }
+        let reported = subject.status.clone();
+        subject.status.keep_records(&before);
+        subject.status != reported
     }
 
     async fn delete_pass(&self, live: Value, mut subject: Subject<K>) -> Pass {

@@ -24,7 +24,7 @@ const FAILING_AFTER: Duration = Duration::from_mins(2);
 
 /// Why the work of a pass stopped, before it becomes a [`Pass`] and a status.
 pub(super) enum Stop {
-    Converged { message: String, fingerprint: u64, desired: u64, recheck: bool },
+    Converged { message: String, fingerprint: u64, desired: u64, recheck: Recheck },
     Wait { reason: String, message: String, after: Duration },
     Refuse { reason: String, message: String },
     Planned,
@@ -33,9 +33,29 @@ pub(super) enum Stop {
     Failed(Failure),
 }
 
+/// When a converged object is looked at again though no sweep wakes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recheck {
+    Never,
+    /// Records were kept of what AWS does not show, until it must.
+    WhenSettled,
+    /// It holds something that no sweep sees.
+    Hourly,
+}
+
+impl Recheck {
+    pub(super) fn of(keeps_records: bool, is_unswept: bool) -> Self {
+        match (keeps_records, is_unswept) {
+            (true, _) => Self::WhenSettled,
+            (false, true) => Self::Hourly,
+            (false, false) => Self::Never,
+        }
+    }
+}
+
 impl Stop {
     pub(super) fn nothing_left(message: &str) -> Self {
-        Self::Converged { message: message.to_owned(), fingerprint: 0, desired: 0, recheck: false }
+        Self::Converged { message: message.to_owned(), fingerprint: 0, desired: 0, recheck: Recheck::Never }
     }
 }
 
@@ -61,7 +81,11 @@ impl<K: Kind> Engine<K> {
             Stop::Converged { message, fingerprint, desired, recheck } => {
                 subject.status.common_mut().plan = Vec::new();
                 self.converged(live, &uid, fingerprint, desired);
-                let requeue_after = recheck.then(|| requeue::after_convergence(jitter));
+                let requeue_after = match recheck {
+                    Recheck::Never => None,
+                    Recheck::WhenSettled => Some(self.settings.consistency_window),
+                    Recheck::Hourly => Some(requeue::after_convergence(jitter)),
+                };
                 (Outcome::Converged, Standing::Ready { message }, requeue_after)
             }
             Stop::Wait { reason, message, after } => {

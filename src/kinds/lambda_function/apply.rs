@@ -37,10 +37,7 @@ pub async fn apply(
             status.deployed_object = deployed(source.as_ref(), created.code_sha256);
         }
         Step::Tag { arn, tags, .. } => aws.lambda.tag(arn, tags).await?,
-        Step::Untag { arn, keys, .. } => {
-            aws.lambda.untag(arn, keys).await?;
-            status.common.managed_tags.retain(|key| !keys.contains(key));
-        }
+        Step::Untag { arn, keys, .. } => aws.lambda.untag(arn, keys).await?,
         Step::Configure { change, .. } => {
             if let Err(fault) = aws.lambda.update_configuration(change).await {
                 let failure = explain(fault, change.settings.environment.as_ref());

@@ -30,7 +30,7 @@ use crate::{
     engine::{
         contract::{CommonSpec, CommonStatus},
         failure::Failure,
-        kind::{Kind, KindStatus, Plan, Subject},
+        kind::{Kind, KindStatus, Plan, Subject, keep},
         references::Reference,
     },
 };
@@ -46,6 +46,12 @@ impl KindStatus for LambdaFunctionStatus {
 
     fn common_mut(&mut self) -> &mut CommonStatus {
         &mut self.common
+    }
+
+    fn keep_records(&mut self, before: &Self) {
+        keep(&mut self.common.managed_tags, &before.common.managed_tags);
+        keep(&mut self.managed_fields, &before.managed_fields);
+        aspects::report::keep_records(&mut self.aspects, &before.aspects);
     }
 }
 

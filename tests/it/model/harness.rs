@@ -29,6 +29,8 @@ use super::function_fixture::put;
 pub const NAMESPACE: &str = "team";
 /// Name of the test object.
 pub const NAME: &str = "demo";
+/// For how long after a write AWS may still show what was before.
+const WINDOW: Duration = Duration::from_mins(1);
 /// More passes than any scenario needs.
 const PASSES: usize = 400;
 /// Longer than any scenario takes.
@@ -267,6 +269,7 @@ impl<K: Kind<World = World>> Run<K> {
             }
             match (pass.outcome, pass.requeue_after) {
                 (Outcome::Waiting | Outcome::Failed | Outcome::Superseded, Some(after)) => sleep(after).await,
+                (Outcome::Converged, Some(after)) if after <= WINDOW => sleep(after).await,
                 _ => return last,
             }
             if began.elapsed() > PATIENCE {

@@ -39,13 +39,18 @@ pub async fn record<K: Kind<World = World>>(case: &Case, scenario: Scenario) -> 
     let mut run = scenario.begin::<K>(case).await;
     let mark = run.model.calls().len();
     run.model.follow([]);
-    if scenario == Scenario::Abandon {
-        // The calls that the trouble can come at are those of the creation.
-        run.expect(Outcome::Converged).await;
-    } else {
-        scenario.run(&mut run, case).await;
+    // Where what was begun is taken back when the trouble has come, the trouble can come at each call of what was begun.
+    match scenario {
+        Scenario::Abandon => run.expect(Outcome::Converged).await,
+        Scenario::Undo(n) => Scenario::Update(n).run(&mut run, case).await,
+        _ => scenario.run(&mut run, case).await,
     }
-    Recording { calls: run.model.calls().split_off(mark), content: run.model.content(), uid: run.uid }
+    let calls = run.model.calls().split_off(mark);
+    if matches!(scenario, Scenario::Undo(_)) {
+        run.edit(|object| object["spec"] = (case.spec)());
+        run.expect(Outcome::Converged).await;
+    }
+    Recording { calls, content: run.model.content(), uid: run.uid }
 }
 
 /// The scenario, with these troubles. The number of calls that it took.

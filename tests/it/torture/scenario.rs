@@ -25,6 +25,8 @@ pub enum Scenario {
     Abandon,
     /// Changed in the case's n-th way.
     Update(usize),
+    /// Changed in the case's n-th way, and changed back as soon as the trouble has come meanwhile.
+    Undo(usize),
     /// Deleted.
     Delete,
     /// Deleted, and made again under the same name.
@@ -39,6 +41,7 @@ impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Update(n) => write!(f, "update-{n}"),
+            Self::Undo(n) => write!(f, "undo-{n}"),
             Self::Drift(drift) => write!(f, "drift-{drift:?}"),
             other => write!(f, "{}", format!("{other:?}").to_lowercase()),
         }
@@ -49,7 +52,7 @@ impl Scenario {
     /// All that a case can go through.
     pub fn of(case: &Case) -> Vec<Self> {
         let mut all = vec![Self::Create, Self::Abandon, Self::Delete, Self::Recreate, Self::TakeBack];
-        all.extend((0..case.updates.len()).map(Self::Update));
+        all.extend((0..case.updates.len()).flat_map(|n| [Self::Update(n), Self::Undo(n)]));
         all.extend(case.drifts.iter().copied().map(Self::Drift));
         all
     }
@@ -85,6 +88,12 @@ impl Scenario {
                 return run.expect(Outcome::Gone).await;
             }
             Self::Update(n) => run.edit(|object| case.updates[n](&mut object["spec"])),
+            Self::Undo(n) => {
+                run.edit(|object| case.updates[n](&mut object["spec"]));
+                run.settle_until(Model::has_met_trouble).await;
+                run.restart_if_stopped();
+                run.edit(|object| object["spec"] = (case.spec)());
+            }
             Self::Delete => {
                 run.delete();
                 return run.expect(Outcome::Gone).await;

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::{
     model::{
-        cases::{self, each_walked_case},
+        cases::{self, each_case},
         harness::{Case, Run, content_of},
     },
     support::model::{
@@ -52,7 +52,7 @@ macro_rules! walks {
     };
 }
 
-each_walked_case!(walks);
+each_case!(walks);
 
 /// What somebody does.
 #[derive(Clone, Copy, Debug)]
@@ -241,8 +241,6 @@ impl Deed {
     async fn happens<K: Kind<World = World>>(self, run: &mut Run<K>, case: &Case, spec: &mut Option<usize>) {
         match self {
             Self::Apply(update) => {
-                // What is set may be shown late or arrive late; taken back before that, it is nobody's.
-                sleep(SETTLED).await;
                 let mut wanted = (case.spec)();
                 if let Some(n) = update {
                     case.updates[n](&mut wanted);

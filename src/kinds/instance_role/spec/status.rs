@@ -3,7 +3,10 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{contract::CommonStatus, kind::KindStatus};
+use crate::engine::{
+    contract::CommonStatus,
+    kind::{KindStatus, keep},
+};
 
 /// What AWS holds of the role.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -56,12 +59,12 @@ pub struct InstanceRoleStatus {
 
     /// ARNs of the managed policies that the operator attached, which it detaches when they leave the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(length(max = 1024)))]
+    #[schemars(length(max = 200), inner(length(max = 1024)))]
     pub managed_policies: Vec<String>,
 
     /// Names of the inline policies that the operator put, which it deletes when they leave the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(length(max = 128)))]
+    #[schemars(length(max = 200), inner(length(max = 128)))]
     pub inline_policies: Vec<String>,
 
     /// How many managed policies are attached to the role, whoever attached them.
@@ -156,5 +159,12 @@ impl KindStatus for InstanceRoleStatus {
 
     fn common_mut(&mut self) -> &mut CommonStatus {
         &mut self.common
+    }
+
+    fn keep_records(&mut self, before: &Self) {
+        keep(&mut self.common.managed_tags, &before.common.managed_tags);
+        keep(&mut self.managed_policies, &before.managed_policies);
+        keep(&mut self.inline_policies, &before.inline_policies);
+        keep(&mut self.managed_fields, &before.managed_fields);
     }
 }

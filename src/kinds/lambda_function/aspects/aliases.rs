@@ -9,12 +9,15 @@ use async_trait::async_trait;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::{
-    fault::Fault,
-    lambda::{
-        Lambda, Revision,
-        aliases::{self as port, AliasChange},
+use crate::{
+    cloud::{
+        fault::Fault,
+        lambda::{
+            Lambda, Revision,
+            aliases::{self as port, AliasChange},
+        },
     },
+    engine::kind::keep,
 };
 
 use super::{
@@ -229,6 +232,16 @@ pub fn report(view: &View<'_>, provisioned: bool, status: &mut AspectsStatus) {
     }
 }
 
+/// Adds the aliases of `before`, and the settings of them, that are not recorded any more.
+pub fn keep_records(records: &mut Vec<AliasStatus>, before: &[AliasStatus]) {
+    for earlier in before {
+        match records.iter_mut().find(|alias| alias.name == earlier.name) {
+            Some(alias) => keep(&mut alias.applied_settings, &earlier.applied_settings),
+            None => records.push(AliasStatus { arn: None, version: None, ..earlier.clone() }),
+        }
+    }
+}
+
 fn applied(alias: &Alias) -> AliasStatus {
     let settings = [
         (AliasSetting::Description, alias.description.is_some()),
@@ -273,14 +286,11 @@ impl AspectStep for Step {
         note_alias(status, &change.name, &settings);
     }
 
-    async fn apply(&self, lambda: &dyn Lambda, status: &mut AspectsStatus) -> Result<(), Fault> {
+    async fn apply(&self, lambda: &dyn Lambda, _: &mut AspectsStatus) -> Result<(), Fault> {
         match self {
             Self::Create(new) => lambda.create_alias(new).await?,
             Self::Update(change) => lambda.update_alias(change).await?,
-            Self::Delete { function, name } => {
-                lambda.delete_alias(function, name).await?;
-                status.aliases.retain(|alias| alias.name != *name);
-            }
+            Self::Delete { function, name } => lambda.delete_alias(function, name).await?,
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What the status says of the aspects.
 
+use crate::engine::kind::keep;
+
 use super::{
     View, aliases, code_signing, event_invoke, event_sources, permissions, provisioned_concurrency, recursion,
     reserved_concurrency, runtime_management, spec::AspectsStatus, url, versions,
@@ -26,4 +28,11 @@ pub fn report(view: &View<'_>) -> AspectsStatus {
 pub fn forget(status: &mut AspectsStatus) {
     let event_sources = std::mem::take(&mut status.event_sources);
     *status = AspectsStatus { event_sources, ..AspectsStatus::default() };
+}
+
+/// Adds what was applied before and is not recorded any more.
+pub fn keep_records(status: &mut AspectsStatus, before: &AspectsStatus) {
+    aliases::keep_records(&mut status.aliases, &before.aliases);
+    keep(&mut status.permissions, &before.permissions);
+    keep(&mut status.applied_settings, &before.applied_settings);
 }

@@ -100,7 +100,7 @@ pub struct AspectsStatus {
 
     /// Aliases that were applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 40))]
+    #[schemars(length(max = 200))]
     pub aliases: Vec<AliasStatus>,
 
     /// HTTPS address of the function.
@@ -110,7 +110,7 @@ pub struct AspectsStatus {
 
     /// Statements of the resource policy that were applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 104))]
+    #[schemars(length(max = 400))]
     pub permissions: Vec<PermissionStatus>,
 
     /// Event source mappings that were applied.

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cloud::ec2::{Addresses, NetworkInterface},
-    engine::{contract::CommonStatus, kind::KindStatus},
+    engine::{
+        contract::CommonStatus,
+        kind::{KindStatus, keep},
+    },
 };
 
 /// What AWS holds of it.
@@ -199,5 +202,10 @@ impl KindStatus for VpcEndpointStatus {
 
     fn common_mut(&mut self) -> &mut CommonStatus {
         &mut self.common
+    }
+
+    fn keep_records(&mut self, before: &Self) {
+        keep(&mut self.common.managed_tags, &before.common.managed_tags);
+        keep(&mut self.applied_fields, &before.applied_fields);
     }
 }
