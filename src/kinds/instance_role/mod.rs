@@ -115,6 +115,12 @@ impl Kind for InstanceRole {
         sweep::fingerprint(desired, observed)
     }
 
+    /// The tags of an instance profile are in no list: see
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfiles.html>.
+    fn needs_recheck(desired: &Desired) -> bool {
+        desired.profile.is_some()
+    }
+
     async fn sweep(world: &World, objects: &[Arc<Self>]) -> Result<HashMap<String, u64>, Failure> {
         sweep::sweep(world, objects).await
     }

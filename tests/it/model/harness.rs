@@ -279,6 +279,15 @@ impl<K: Kind<World = World>> Run<K> {
         panic!("no rest after {:?}, last outcome {last:?}\n{}", began.elapsed(), self.story());
     }
 
+    /// Passes until the object rests, and again when it is due though nothing wakes it.
+    pub async fn recheck(&mut self) {
+        let pass = self.engine.pass(NAMESPACE, NAME).await;
+        if let (Outcome::Converged, Some(after)) = (pass.outcome, pass.requeue_after) {
+            sleep(after).await;
+        }
+        self.expect(Outcome::Converged).await;
+    }
+
     /// Passes until the object rests, which must be in this outcome.
     pub async fn expect(&mut self, expected: Outcome) {
         let outcome = self.settle_until(|_| false).await;

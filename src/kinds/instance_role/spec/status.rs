@@ -166,5 +166,10 @@ impl KindStatus for InstanceRoleStatus {
         keep(&mut self.managed_policies, &before.managed_policies);
         keep(&mut self.inline_policies, &before.inline_policies);
         keep(&mut self.managed_fields, &before.managed_fields);
+        keep(&mut self.associations_made, &before.associations_made);
+        let retired = &mut self.retired_instance_profiles;
+        keep(retired, &before.retired_instance_profiles);
+        keep(retired, before.instance_profile_name.as_slice());
+        retired.retain(|name| self.instance_profile_name.as_ref() != Some(name));
     }
 }

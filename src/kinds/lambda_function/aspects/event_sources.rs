@@ -21,7 +21,7 @@ use crate::{
         },
         ownership::Tags,
     },
-    engine::kind::{AWAITING_CONSISTENCY, Plan},
+    engine::kind::{AWAITING_CONSISTENCY, Plan, keep},
 };
 
 use super::{
@@ -347,6 +347,14 @@ pub fn report(view: &View<'_>, status: &mut AspectsStatus) {
         let observed = find(&applied.arn);
         applied.uuid = observed.map(|observed| observed.mapping.uuid.clone()).or(applied.uuid.take());
         applied.state = observed.map(|observed| observed.mapping.state.clone()).or(applied.state.take());
+    }
+}
+
+/// Adds the settings of `before` that are not recorded any more. A mapping is remembered until it is gone as it is.
+pub fn keep_records(records: &mut [EventSourceStatus], before: &[EventSourceStatus]) {
+    for source in records {
+        let earlier = before.iter().filter(|earlier| earlier.arn == source.arn);
+        earlier.for_each(|earlier| keep(&mut source.applied_settings, &earlier.applied_settings));
     }
 }
 

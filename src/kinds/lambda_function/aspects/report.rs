@@ -33,6 +33,7 @@ pub fn forget(status: &mut AspectsStatus) {
 /// Adds what was applied before and is not recorded any more.
 pub fn keep_records(status: &mut AspectsStatus, before: &AspectsStatus) {
     aliases::keep_records(&mut status.aliases, &before.aliases);
+    event_sources::keep_records(&mut status.event_sources, &before.event_sources);
     keep(&mut status.permissions, &before.permissions);
     keep(&mut status.applied_settings, &before.applied_settings);
 }
