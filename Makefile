@@ -22,6 +22,10 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 torture: ## Run every generated fault plan and walk on the model of AWS: about 12 minutes on 2 cores
 	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
 
+.PHONY: seeded
+seeded: ## Put each defect of tests/seeded/ into the operator, and see a test fail: about 60 minutes on 2 cores
+	dev/seeded $(ARGS)
+
 .PHONY: bench
 bench: ## Measure what 10 and 100 objects of each kind cost: about 25 minutes on 2 cores; ARGS="--objects 1000" for more
 	dev/bench $(ARGS)
