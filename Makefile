@@ -22,6 +22,10 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 torture: ## Run every generated fault plan and walk on the model of AWS: about 12 minutes on 2 cores
 	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
 
+.PHONY: torture-live
+torture-live: ## Run every generated fault plan on the operator's process and LocalStack: hours on 2 cores; PLANS="Associate" for a part
+	PRIVATELINK_TORTURE=$(or $(PLANS),all) dev/environment run -- dev/torture-live
+
 .PHONY: seeded
 seeded: ## Put each defect of tests/seeded/ into the operator, and see a test fail: about 60 minutes on 2 cores
 	dev/seeded $(ARGS)

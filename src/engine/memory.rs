@@ -13,6 +13,8 @@ struct Entry<S> {
     /// Steps that AWS answered with success and whose effect no read has shown yet.
     unseen: Vec<Applied<S>>,
     last_write: Option<Instant>,
+    /// The last write without an answer that says that it was done.
+    last_attempt: Option<Instant>,
     absent_since: Option<Instant>,
     failures: u32,
     failing_since: Option<Instant>,
@@ -90,6 +92,7 @@ impl<S> Default for Entry<S> {
         Self {
             unseen: Vec::new(),
             last_write: None,
+            last_attempt: None,
             absent_since: None,
             failures: 0,
             failing_since: None,
@@ -166,7 +169,16 @@ impl<S: Step> Memory<S> {
 
     /// Notes a write whose outcome is unknown or refused: reads may be behind all the same.
     pub fn attempted(&self, uid: &str) {
-        self.with(uid, |entry| entry.last_write = Some(Instant::now()));
+        let now = Some(Instant::now());
+        self.with(uid, |entry| (entry.last_write, entry.last_attempt) = (now, now));
+    }
+
+    /// Whether what no read shows will not turn up any more. A write that AWS has answered shows within the window; one
+    /// without an answer, such as an earlier process may have made, can be on its way for as long again before.
+    pub fn shows_all(&self, uid: &str) -> bool {
+        let (now, started, window) = (Instant::now(), self.started, self.window);
+        let passed = |at: Option<Instant>, time| now.duration_since(at.unwrap_or(started).max(started)) >= time;
+        self.with(uid, |entry| passed(entry.last_write, window) && passed(entry.last_attempt, 2 * window))
     }
 
     /// A step that AWS has answered within the window, and that no read has shown since, on the way to something else than

@@ -221,7 +221,7 @@ impl<K: Kind> Engine<K> {
             if let Some(step) = self.memory.unsure(&subject.uid, work.desired) {
                 return Ok(not_shown_yet(&step));
             }
-            let keeps = Self::report(&cloud, &desired, observed.as_ref(), subject);
+            let keeps = self.report(&cloud, &desired, observed.as_ref(), subject);
             let plan = K::plan(subject, &desired, observed.as_ref());
             if plan.shows_all_steps() {
                 self.memory.seen(&subject.uid);
@@ -257,9 +257,10 @@ impl<K: Kind> Engine<K> {
         Ok(progressing("more steps follow"))
     }
 
-    /// Facts for the status. While AWS may still show what was before, a record of what we have set there is kept though
+    /// Facts for the status. While AWS may not show all yet, a record of what we have set there is kept though
     /// no read shows the thing: it may turn up, and would be nobody's. Whether one was kept.
     fn report(
+        &self,
         cloud: &K::Cloud,
         desired: &K::Desired,
         observed: Option<&K::Observed>,
@@ -267,7 +268,7 @@ impl<K: Kind> Engine<K> {
     ) -> bool {
         let before = subject.status.clone();
         K::report(cloud, Some(desired), observed, &mut subject.status);
-        if subject.settled {
+        if self.memory.shows_all(&subject.uid) {
             return false;
         }
         let reported = subject.status.clone();

@@ -8,6 +8,7 @@ mod drift;
 mod endpoint_peers;
 mod endpoint_types;
 mod examples;
+mod faults;
 mod function_code;
 mod function_settings;
 mod gitops;

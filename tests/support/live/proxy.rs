@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,14 +16,15 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode, Uri, header, request::Parts, response},
+    response::{Html, IntoResponse, Response},
 };
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 
 use super::aws;
@@ -44,6 +45,63 @@ pub struct Call {
     pub status: u16,
 }
 
+/// How late a slow answer is: within what the operator waits for it.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// What goes wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// AWS fails, and nothing happens.
+    Fails,
+    /// AWS has had too many requests.
+    Throttled,
+    /// Something between answers with a page of its own, and nothing happens.
+    Page,
+    /// The answer comes late.
+    Slow,
+    /// It has its effect, and the answer breaks off.
+    AnswerLost,
+    /// It is delivered twice.
+    Twice,
+    /// kill -9 of the operator before it reaches AWS.
+    KilledBefore,
+    /// kill -9 of the operator after its effect and before the answer.
+    KilledAfter,
+}
+
+impl Trouble {
+    /// All that can happen to a write.
+    pub const WRITE: &[Self] = &[
+        Self::Fails,
+        Self::Throttled,
+        Self::Page,
+        Self::Slow,
+        Self::AnswerLost,
+        Self::Twice,
+        Self::KilledBefore,
+        Self::KilledAfter,
+    ];
+    /// All that can happen to a read.
+    pub const READ: &[Self] =
+        &[Self::Fails, Self::Throttled, Self::Page, Self::Slow, Self::AnswerLost, Self::KilledBefore];
+}
+
+/// One trouble at the n-th request, from 1, of an operation.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Such as `CreateVpcEndpoint`.
+    pub operation: String,
+    /// Which of its requests.
+    pub n: usize,
+    /// What goes wrong.
+    pub trouble: Trouble,
+    /// Process id of the operator, for the troubles that kill it.
+    pub operator: u32,
+}
+
+/// The answers to creates, by their token. All proxies know them, as all operators talk to one AWS.
+static CREATED: OnceLock<tokio::sync::Mutex<HashMap<String, (response::Parts, Bytes)>>> = OnceLock::new();
+
 /// A running proxy. It ends with the test's runtime.
 pub struct Proxy {
     address: SocketAddr,
@@ -56,6 +114,7 @@ struct Notes {
     under_way: Mutex<Vec<String>>,
     delays: Mutex<HashMap<String, Duration>>,
     throttles: AtomicBool,
+    fault: Mutex<Option<Fault>>,
     client: Client<HttpConnector, Body>,
 }
 
@@ -72,6 +131,7 @@ impl Proxy {
             under_way: Mutex::default(),
             delays: Mutex::default(),
             throttles: AtomicBool::default(),
+            fault: Mutex::default(),
             client,
         });
         let router = Router::new().fallback(forward).with_state(notes.clone());
@@ -100,6 +160,16 @@ impl Proxy {
         self.notes.throttles.store(throttles, Ordering::SeqCst);
     }
 
+    /// Has this fault come; it counts the requests from now on.
+    pub fn set_fault(&self, fault: Fault) {
+        *self.notes.fault.lock().unwrap() = Some(fault);
+    }
+
+    /// Whether a fault that was set has not come yet.
+    pub fn has_fault(&self) -> bool {
+        self.notes.fault.lock().unwrap().is_some()
+    }
+
     /// Whether a request for this operation has arrived and was not answered yet.
     pub fn is_under_way(&self, operation: &str) -> bool {
         self.notes.under_way.lock().unwrap().iter().any(|under_way| under_way == operation)
@@ -121,10 +191,9 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     head.uri = format!("{}{path}", aws::endpoint_url().trim_end_matches('/')).parse::<Uri>().unwrap();
     head.headers.remove(header::HOST);
-    let answer = notes.client.request(Request::from_parts(head, Body::from(body))).await;
-    let answer = match answer {
-        Ok(answer) => answer.map(Body::new),
-        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    let answer = match notes.fault_at(&operation) {
+        Some(fault) => notes.troubled(&fault, &service, &head, &body).await,
+        None => notes.pass_on(&head, &body).await,
     };
     let delay = {
         let delays = notes.delays.lock().unwrap();
@@ -137,6 +206,67 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
 }
 
 impl Notes {
+    /// Passes the request on. Creates of endpoints with one token have one effect and one answer, which LocalStack does not
+    /// see to: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>.
+    async fn pass_on(&self, head: &Parts, body: &Bytes) -> Response {
+        let Some(token) =
+            parameter(body, "ClientToken").filter(|_| parameter(body, "Action") == Some("CreateVpcEndpoint"))
+        else {
+            return self.request(head, body).await;
+        };
+        let mut created = CREATED.get_or_init(Default::default).lock().await;
+        if let Some((head, body)) = created.get(token) {
+            return Response::from_parts(head.clone(), Body::from(body.clone()));
+        }
+        let (head, answer) = self.request(head, body).await.into_parts();
+        let answer = axum::body::to_bytes(answer, usize::MAX).await.unwrap_or_default();
+        if head.status.is_success() {
+            created.insert(token.to_owned(), (head.clone(), answer.clone()));
+        }
+        Response::from_parts(head, Body::from(answer))
+    }
+
+    async fn request(&self, head: &Parts, body: &Bytes) -> Response {
+        match self.client.request(Request::from_parts(head.clone(), Body::from(body.clone()))).await {
+            Ok(answer) => answer.map(Body::new),
+            Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        }
+    }
+
+    /// The fault, if this request is the one that it comes at.
+    fn fault_at(&self, operation: &str) -> Option<Fault> {
+        let mut fault = self.fault.lock().unwrap();
+        let due = fault.as_mut().filter(|fault| fault.operation == operation)?;
+        due.n -= 1;
+        if due.n > 0 {
+            return None;
+        }
+        fault.take()
+    }
+
+    async fn troubled(&self, fault: &Fault, service: &str, head: &Parts, body: &Bytes) -> Response {
+        match fault.trouble {
+            Trouble::Fails => failed(service),
+            Trouble::Throttled => throttled(service),
+            Trouble::Page => Html("<html><body>Sign in to the network</body></html>").into_response(),
+            Trouble::Slow => {
+                tokio::time::sleep(SLOW).await;
+                self.pass_on(head, body).await
+            }
+            Trouble::AnswerLost => broken_off(self.pass_on(head, body).await),
+            Trouble::Twice => {
+                let answer = self.pass_on(head, body).await;
+                self.pass_on(head, body).await;
+                answer
+            }
+            Trouble::KilledBefore => killed(fault.operator),
+            Trouble::KilledAfter => {
+                self.pass_on(head, body).await;
+                killed(fault.operator)
+            }
+        }
+    }
+
     fn answered(&self, operation: &str) {
         let mut under_way = self.under_way.lock().unwrap();
         if let Some(at) = under_way.iter().position(|under_way| under_way == operation) {
@@ -147,6 +277,40 @@ impl Notes {
     fn note(&self, call: Call) {
         records::record("calls.jsonl", &call);
         self.calls.lock().unwrap().push(call);
+    }
+}
+
+/// kill -9; there is nobody to hear the answer.
+fn killed(operator: u32) -> Response {
+    kill_process(Pid::from_raw(operator.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    StatusCode::BAD_GATEWAY.into_response()
+}
+
+/// The same answer, the connection of which is cut in its body.
+fn broken_off(answer: Response) -> Response {
+    let (mut head, _) = answer.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let parts = [Ok(Bytes::from_static(b"<")), Err(std::io::Error::other("cut"))];
+    Response::from_parts(head, Body::from_stream(futures::stream::iter(parts)))
+}
+
+/// How the services say that something is wrong with themselves.
+fn failed(service: &str) -> Response {
+    match service {
+        "lambda" => {
+            let named = [("x-amzn-errortype", "ServiceException")];
+            (StatusCode::INTERNAL_SERVER_ERROR, named, r#"{"Type":"Service","Message":"try again"}"#).into_response()
+        }
+        "ec2" => {
+            let body = "<Response><Errors><Error><Code>InternalError</Code><Message>try again</Message></Error></Errors></Response>";
+            (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+        }
+        "s3" => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => {
+            let body =
+                "<ErrorResponse><Error><Code>ServiceFailure</Code><Message>try again</Message></Error></ErrorResponse>";
+            (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+        }
     }
 }
 
@@ -176,13 +340,17 @@ fn service(headers: &HeaderMap) -> String {
     authorization.split('/').nth(3).unwrap_or_default().to_owned()
 }
 
+/// A parameter of a request in the query protocol, as it is encoded there.
+fn parameter<'a>(body: &'a Bytes, name: &str) -> Option<&'a str> {
+    let pairs = std::str::from_utf8(body).ok()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))
+}
+
 fn operation(service: &str, method: &str, path: &str, body: &Bytes) -> String {
     let operation = match service {
         "lambda" => lambda_operation(method, path),
         "s3" if method == "HEAD" => Some("HeadObject"),
-        _ => std::str::from_utf8(body)
-            .ok()
-            .and_then(|body| body.split('&').find_map(|pair| pair.strip_prefix("Action="))),
+        _ => parameter(body, "Action"),
     };
     operation.map_or_else(|| format!("{method} {path}"), str::to_owned)
 }
