@@ -19,11 +19,11 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 	dev/environment run -- dev/test
 
 .PHONY: torture
-torture: ## Run every generated fault plan and walk on the model of AWS: about 12 minutes on 2 cores
+torture: ## Run every generated fault plan and walk on the model of AWS: about 25 minutes on 2 cores
 	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
 
 .PHONY: torture-live
-torture-live: ## Run every generated fault plan on the operator's process and LocalStack: hours on 2 cores; PLANS="Associate" for a part
+torture-live: ## Run every generated fault plan on the operator's process and LocalStack: about an hour on 2 cores; PLANS="Associate" for a part
 	PRIVATELINK_TORTURE=$(or $(PLANS),all) dev/environment run -- dev/torture-live
 
 .PHONY: seeded

@@ -23,7 +23,7 @@ pub async fn apply(
     if let Some(role) = status.role_name.as_deref().filter(|_| step.instance().is_none()) {
         cloud.recent_roles.forget(role);
     }
-    match call(cloud, step, status).await {
+    match call(cloud, subject.deleting, step, status).await {
         Ok(()) => Ok(()),
         Err(fault) => {
             refused(step, &fault, status);
@@ -42,7 +42,7 @@ fn refused(step: &Step, fault: &Fault, status: &mut InstanceRoleStatus) {
     }
 }
 
-async fn call(cloud: &Aws, step: &Step, status: &mut InstanceRoleStatus) -> Result<(), Fault> {
+async fn call(cloud: &Aws, deleting: bool, step: &Step, status: &mut InstanceRoleStatus) -> Result<(), Fault> {
     let (iam, ec2) = (&cloud.iam, &cloud.ec2);
     match step {
         Step::CreateRole(new) => iam.create_role(new).await.map(|role| report::role(&role, status)),
@@ -73,7 +73,13 @@ async fn call(cloud: &Aws, step: &Step, status: &mut InstanceRoleStatus) -> Resu
             ec2.replace_profile(association, profile_arn).await.map(|_| ())
         }
         Step::Disassociate { instance, association } => {
-            ec2.disassociate_profile(association).await.map(|()| report::disassociated(instance, status))
+            ec2.disassociate_profile(association).await?;
+            // Otherwise it stays recorded, since an earlier call to associate may still be on its way; with the profile
+            // gone, that comes to nothing.
+            if deleting {
+                report::disassociated(instance, status);
+            }
+            Ok(())
         }
         Step::DeleteRole { role } => iam.delete_role(role).await.map(|()| report::role_gone(status)),
     }

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Of the plans, the sample has one in so many.
-const STRIDE: u64 = 60;
+const STRIDE: u64 = 30;
 /// Longer than any recovery takes, that from a create whose answer was lost included.
 const PATIENCE: Duration = Duration::from_mins(4);
 /// Another operator leads 2 seconds after the last was killed, and does what a user or a request wakes it for.
@@ -120,16 +120,16 @@ fn generate(kind: &'static str, calls: &[Call]) -> Vec<Plan> {
 
 async fn all_plans_of(case: &Case) {
     let live = Live::begin("faults").await;
-    let mut life = Life::begin(&live, None).await;
-    let content = life.run(case).await;
-    let plans = generate(case.kind, &life.calls());
-    life.operator.kill().await;
+    let mut course = Life::begin(&live, None).await;
+    let content = course.run(case).await;
+    let plans = generate(case.kind, &course.calls());
+    course.operator.kill().await;
     let extent = Extent::wanted();
     let (mut verdicts, generated) = (Vec::new(), plans.len());
     for plan in plans.into_iter().filter(|plan| extent.includes(&plan.to_string(), STRIDE)) {
         let began = Instant::now();
-        let mut life = Life::begin(&live, Some(&plan)).await;
-        let result = AssertUnwindSafe(life.run(case)).catch_unwind().await;
+        let mut course = Life::begin(&live, Some(&plan)).await;
+        let result = AssertUnwindSafe(course.run(case)).catch_unwind().await;
         let failure = match &result {
             Ok(found) if *found == content => None,
             Ok(found) => Some(format!("AWS came to hold {found}, not {content}")),
@@ -138,22 +138,22 @@ async fn all_plans_of(case: &Case) {
         let verdict = Verdict {
             plan: plan.to_string(),
             trouble: format!("{:?}", plan.trouble),
-            came: life.trouble_came(),
+            came: course.trouble_came(),
             seconds: began.elapsed().as_secs(),
-            calls: life.calls().len(),
+            calls: course.calls().len(),
             failure,
         };
         eprintln!("{} {} s{}", verdict.plan, verdict.seconds, if verdict.came { "" } else { ", did not come" });
         records::record("live-plans.jsonl", &verdict);
         let failed = verdict.failure.is_some();
         verdicts.push(verdict);
-        life.operator.kill().await;
+        course.operator.kill().await;
         if failed {
             break;
         }
     }
-    let came = verdicts.iter().filter(|verdict| verdict.came).count();
-    eprintln!("{}: {} of {generated} plans run, {came} of them with their trouble", case.kind, verdicts.len());
+    let met = verdicts.iter().filter(|verdict| verdict.came).count();
+    eprintln!("{}: {} of {generated} plans run, {met} of them with their trouble", case.kind, verdicts.len());
     if let Some(failed) = verdicts.iter().find(|verdict| verdict.failure.is_some()) {
         panic!("{}: {}", failed.plan, failed.failure.as_deref().unwrap_or_default());
     }
