@@ -110,6 +110,6 @@ pub trait Ec2: Send + Sync {
     async fn associate_profile(&self, instance_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault>;
     /// ReplaceIamInstanceProfileAssociation; the answer may carry a new association id.
     async fn replace_profile(&self, association_id: &str, profile_arn: &str) -> Result<ProfileAssociation, Fault>;
-    /// DisassociateIamInstanceProfile; an association that is gone already is success.
-    async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault>;
+    /// DisassociateIamInstanceProfile. Whether there was an association to end; one that is gone already is no fault.
+    async fn disassociate_profile(&self, association_id: &str) -> Result<bool, Fault>;
 }

@@ -327,10 +327,10 @@ impl Ec2 for SdkEc2 {
         associated(OPERATION, answer.iam_instance_profile_association)
     }
 
-    async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault> {
+    async fn disassociate_profile(&self, association_id: &str) -> Result<bool, Fault> {
         let call = self.writes.disassociate_iam_instance_profile().association_id(association_id);
         let result = self.caller.run(Operation::DisassociateIamInstanceProfile, call.send()).await;
-        unless_gone(result, NO_ASSOCIATION).map(drop)
+        unless_gone(result, NO_ASSOCIATION).map(|answer| answer.is_some())
     }
 }
 

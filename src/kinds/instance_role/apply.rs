@@ -73,10 +73,10 @@ async fn call(cloud: &Aws, deleting: bool, step: &Step, status: &mut InstanceRol
             ec2.replace_profile(association, profile_arn).await.map(|_| ())
         }
         Step::Disassociate { instance, association } => {
-            ec2.disassociate_profile(association).await?;
-            // Otherwise it stays recorded, since an earlier call to associate may still be on its way; with the profile
-            // gone, that comes to nothing.
-            if deleting {
+            let ended = ec2.disassociate_profile(association).await?;
+            // Otherwise it stays recorded: an earlier call to associate may still be on its way, which comes to nothing
+            // with the profile gone; and an association that had ended already may have been replaced by another.
+            if deleting && ended {
                 report::disassociated(instance, status);
             }
             Ok(())

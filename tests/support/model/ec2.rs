@@ -464,7 +464,7 @@ impl Ec2 for Model {
         .await
     }
 
-    async fn disassociate_profile(&self, association_id: &str) -> Result<(), Fault> {
+    async fn disassociate_profile(&self, association_id: &str) -> Result<bool, Fault> {
         let association_id = association_id.to_owned();
         let answer = self
             .ec2_write("DisassociateIamInstanceProfile", move |s, now| {
@@ -474,8 +474,8 @@ impl Ec2 for Model {
             })
             .await;
         match answer {
-            Err(fault) if fault.is(&["InvalidAssociationID.NotFound"]) => Ok(()),
-            other => other,
+            Err(fault) if fault.is(&["InvalidAssociationID.NotFound"]) => Ok(false),
+            other => other.map(|()| true),
         }
     }
 }

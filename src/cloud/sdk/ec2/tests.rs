@@ -336,7 +336,7 @@ async fn instances_of_all_reservations() {
 #[tokio::test]
 async fn an_association_that_is_gone_is_no_fault() {
     let (ec2, _) = ec2([ec2_error("InvalidAssociationID.NotFound", ""), ec2_error("IncorrectState", "")]);
-    assert_eq!(ec2.disassociate_profile("iip-assoc-1").await, Ok(()));
+    assert_eq!(ec2.disassociate_profile("iip-assoc-1").await, Ok(false));
     assert_eq!(ec2.disassociate_profile("iip-assoc-1").await.unwrap_err().class, Class::Dependency);
 }
 
@@ -356,7 +356,7 @@ async fn writes_are_sent_once_and_reads_three_times() {
         ec2.delete_tags("x", &one),
         ec2.associate_profile("x", "x").map_ok(drop).boxed(),
         ec2.replace_profile("x", "x").map_ok(drop).boxed(),
-        ec2.disassociate_profile("x"),
+        ec2.disassociate_profile("x").map_ok(drop).boxed(),
     ] {
         assert_eq!(replay.attempts(write).await, 1);
     }

@@ -77,7 +77,9 @@ pub fn profile(
     let made: BTreeSet<&String> = recorded.iter().chain(&observed.held_by.selected).collect();
     let all = observed.associations.as_deref().unwrap_or_default();
     let users: Vec<&ProfileAssociation> = all.iter().filter(|known| known.profile_arn == profile.arn).collect();
-    let ours = observed.profile_arns();
+    // An instance that is seen with another profile of ours has this one no more, unless an edit that was overtaken by the
+    // deletion has just moved it here, and what is seen is what was before.
+    let ours = if subject.deleting { vec![profile.arn.as_str()] } else { observed.profile_arns() };
     let carrying = by_instance(all, &ours);
     let unseen = recorded.iter().find(|id| {
         !carrying.get(id.as_str()).is_some_and(|association| ours.contains(&association.profile_arn.as_str()))

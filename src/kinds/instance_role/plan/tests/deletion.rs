@@ -162,3 +162,16 @@ fn an_association_not_visible_yet_holds_up_the_profile() {
     let settled = deleting(None, &made);
     assert!(matches!(plan_delete(&settled, Some(&observed)), Plan::Act(_)));
 }
+
+#[test]
+fn an_instance_seen_with_an_earlier_profile_may_have_the_later_one() {
+    let earlier = InstanceProfile { name: "e".to_owned(), arn: "arn:e".to_owned(), ..InstanceProfile::default() };
+    let observed = Observed {
+        associations: Some(vec![association("i-1", &earlier.arn, "associated")]),
+        retired: vec![earlier],
+        ..converged(&desired_alone())
+    };
+    let made = InstanceRoleStatus { associations_made: strings(&["i-1"]), ..InstanceRoleStatus::default() };
+    let unsettled = Subject { settled: false, ..deleting(None, &made) };
+    assert_eq!(words(&plan_delete(&unsettled, Some(&observed))), ["disassociate the instance profile from instance i-1 (assoc-i-1)"]);
+}
