@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Mutex, PoisonError},
 };
 
@@ -11,35 +12,37 @@ use tokio::sync::{self, oneshot};
 
 use super::fault::Fault;
 
-/// Things in one call: a filter of EC2 takes 200 values,
+/// Things in one call. A filter of EC2 takes 200 values:
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>.
 const MOST: usize = 100;
 
 type Answer<T> = Result<Option<T>, Fault>;
 
-/// Reads of one sort that are waiting for their call.
-pub struct Batch<T> {
-    waiting: Mutex<Vec<(String, oneshot::Sender<Answer<T>>)>>,
+type Waiting<K, T> = Vec<(K, oneshot::Sender<Answer<T>>)>;
+
+/// Reads of one sort, of `T` by its key, that are waiting for their call.
+pub struct Batch<K, T> {
+    waiting: Mutex<Waiting<K, T>>,
     /// Held while a call is under way.
     turn: sync::Mutex<()>,
 }
 
-impl<T> Default for Batch<T> {
+impl<K, T> Default for Batch<K, T> {
     fn default() -> Self {
         Self { waiting: Mutex::default(), turn: sync::Mutex::default() }
     }
 }
 
-impl<T: Clone> Batch<T> {
+impl<K: Clone + Eq + Hash + Ord, T: Clone> Batch<K, T> {
     /// Reads one, by a call of `fetch` that is made after this, for all that wait by then. `fetch` leaves out what does
     /// not exist.
-    pub async fn read<F>(&self, id: &str, fetch: impl Fn(Vec<String>) -> F) -> Answer<T>
+    pub async fn read<F>(&self, key: &K, fetch: impl Fn(Vec<K>) -> F) -> Answer<T>
     where
-        F: Future<Output = Result<HashMap<String, T>, Fault>>,
+        F: Future<Output = Result<HashMap<K, T>, Fault>>,
     {
         loop {
             let (sender, mut answer) = oneshot::channel();
-            self.waiting().push((id.to_owned(), sender));
+            self.waiting().push((key.clone(), sender));
             let given = tokio::select! {
                 biased;
                 given = &mut answer => given,
@@ -55,22 +58,22 @@ impl<T: Clone> Batch<T> {
     async fn fetch_until_given<F>(
         &self,
         answer: &mut oneshot::Receiver<Answer<T>>,
-        fetch: impl Fn(Vec<String>) -> F,
+        fetch: impl Fn(Vec<K>) -> F,
     ) -> Result<Answer<T>, oneshot::error::RecvError>
     where
-        F: Future<Output = Result<HashMap<String, T>, Fault>>,
+        F: Future<Output = Result<HashMap<K, T>, Fault>>,
     {
         while answer.is_empty() && !answer.is_terminated() {
             let batch = self.next();
             if batch.is_empty() {
                 break;
             }
-            let mut ids: Vec<String> = batch.iter().map(|(id, _)| id.clone()).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let found = fetch(ids).await;
-            for (id, sender) in batch {
-                let given = found.as_ref().map(|found| found.get(&id).cloned()).map_err(Clone::clone);
+            let mut keys: Vec<K> = batch.iter().map(|(key, _)| key.clone()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            let found = fetch(keys).await;
+            for (key, sender) in batch {
+                let given = found.as_ref().map(|found| found.get(&key).cloned()).map_err(Clone::clone);
                 // Whoever asked may have been stopped.
                 sender.send(given).ok();
             }
@@ -79,14 +82,14 @@ impl<T: Clone> Batch<T> {
     }
 
     /// The oldest that wait, without those that nobody waits for any more.
-    fn next(&self) -> Vec<(String, oneshot::Sender<Answer<T>>)> {
+    fn next(&self) -> Waiting<K, T> {
         let mut waiting = self.waiting();
         waiting.retain(|(_, sender)| !sender.is_closed());
         let count = waiting.len().min(MOST);
         waiting.drain(..count).collect()
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<(String, oneshot::Sender<Answer<T>>)>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting<K, T>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,8 +124,8 @@ mod tests {
         }
     }
 
-    async fn read(batch: &Batch<String>, aws: &Aws, id: &str) -> Answer<String> {
-        batch.read(id, |ids| aws.fetch(ids)).await
+    async fn read(batch: &Batch<String, String>, aws: &Aws, id: &str) -> Answer<String> {
+        batch.read(&id.to_owned(), |ids| aws.fetch(ids)).await
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,7 +19,10 @@ pub mod selection;
 pub mod selectors;
 pub mod sensitive;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
@@ -33,7 +36,7 @@ use crate::engine::{
 
 use self::{
     batch::Batch,
-    ec2::{Ec2, Endpoint},
+    ec2::{Ec2, Endpoint, NetworkInterface},
     fault::Fault,
     guardrails::{ALLOW_TAG, Guardrails},
     iam::{Iam, RoleReading},
@@ -100,7 +103,9 @@ pub struct Aws {
     /// Roles that were seen in place a moment ago, by name.
     pub recent_roles: Arc<Recent<RoleReading>>,
     /// Reads of VPC endpoints by the object that owns them.
-    pub endpoints_by_owner: Arc<Batch<Vec<Endpoint>>>,
+    pub endpoints_by_owner: Arc<Batch<String, Vec<Endpoint>>>,
+    /// Reads of the network interfaces of VPC endpoints, by their ids.
+    pub interfaces_by_ids: Arc<Batch<BTreeSet<String>, Vec<NetworkInterface>>>,
 }
 
 impl std::ops::Deref for Aws {
@@ -136,6 +141,7 @@ impl World {
             managed_policies: Arc::new(ManagedPolicyNames::new(connection.iam.clone())),
             recent_roles: Arc::default(),
             endpoints_by_owner: Arc::default(),
+            interfaces_by_ids: Arc::default(),
             connection,
             identity: self.identity.clone(),
             guardrails: self.guardrails.clone(),

@@ -14,6 +14,9 @@ use crate::{
 
 use super::spec::{DELETING, EndpointType, NetworkInterfaceStatus, VpcEndpoint, VpcEndpointStatus};
 
+/// Values that a filter takes at most: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>.
+const FILTER_VALUES: usize = 200;
+
 /// The endpoint as AWS holds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
@@ -61,7 +64,7 @@ pub async fn observe(aws: &Aws, subject: &Subject<VpcEndpoint>) -> Result<Option
         aws.adoptable(subject, &endpoint.id, &endpoint.tags)?;
     }
     Ok(Some(Observed {
-        interfaces: interfaces(ec2, &subject.status, &endpoint).await?,
+        interfaces: interfaces(aws, &subject.status, &endpoint).await?,
         prefix_list_id: prefix_list(ec2, &subject.status, &endpoint).await?,
         claim,
         endpoint,
@@ -107,18 +110,33 @@ fn known_interfaces(status: &VpcEndpointStatus, endpoint: &Endpoint) -> BTreeMap
 
 /// Network interfaces are read once, when the endpoint has been set up.
 async fn interfaces(
-    ec2: &dyn Ec2,
+    aws: &Aws,
     status: &VpcEndpointStatus,
     endpoint: &Endpoint,
 ) -> Result<BTreeMap<String, NetworkInterface>, Failure> {
     let mut interfaces = known_interfaces(status, endpoint);
-    let unknown: BTreeSet<_> =
-        endpoint.network_interface_ids.iter().filter(|id| !interfaces.contains_key(*id)).collect();
+    let mut unknown = endpoint.network_interface_ids.clone();
+    unknown.retain(|id| !interfaces.contains_key(id));
     if is_set_up(endpoint) && !unknown.is_empty() {
-        let read = ec2.network_interfaces(&[Filter::any("network-interface-id", unknown)]).await?;
-        interfaces.extend(read.into_iter().map(|interface| (interface.id.clone(), interface)));
+        let read = aws.interfaces_by_ids.read(&unknown, |groups| interfaces_of(aws.ec2.as_ref(), groups)).await?;
+        interfaces.extend(read.into_iter().flatten().map(|interface| (interface.id.clone(), interface)));
     }
     Ok(interfaces)
+}
+
+/// The network interfaces of some endpoints, by their ids.
+async fn interfaces_of(
+    ec2: &dyn Ec2,
+    groups: Vec<BTreeSet<String>>,
+) -> Result<HashMap<BTreeSet<String>, Vec<NetworkInterface>>, Fault> {
+    let ids: BTreeSet<_> = groups.iter().flatten().collect();
+    let mut found = HashMap::new();
+    for ids in Vec::from_iter(ids).chunks(FILTER_VALUES) {
+        let read = ec2.network_interfaces(&[Filter::any("network-interface-id", ids.iter().copied())]).await?;
+        found.extend(read.into_iter().map(|interface| (interface.id.clone(), interface)));
+    }
+    let of = |ids: &BTreeSet<String>| ids.iter().filter_map(|id| found.get(id).cloned()).collect();
+    Ok(groups.iter().map(|ids| (ids.clone(), of(ids))).collect())
 }
 
 /// The prefix list of a service never changes.

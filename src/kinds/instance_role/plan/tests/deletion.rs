@@ -173,5 +173,8 @@ fn an_instance_seen_with_an_earlier_profile_may_have_the_later_one() {
     };
     let made = InstanceRoleStatus { associations_made: strings(&["i-1"]), ..InstanceRoleStatus::default() };
     let unsettled = Subject { settled: false, ..deleting(None, &made) };
-    assert_eq!(words(&plan_delete(&unsettled, Some(&observed))), ["disassociate the instance profile from instance i-1 (assoc-i-1)"]);
+    assert_eq!(
+        words(&plan_delete(&unsettled, Some(&observed))),
+        ["disassociate the instance profile from instance i-1 (assoc-i-1)"]
+    );
 }
