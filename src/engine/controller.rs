@@ -11,7 +11,7 @@ use std::{
 use futures::{Stream, StreamExt, future, stream};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    core::{DeserializeGuard, PartialObjectMeta},
+    core::{DeserializeGuard, ObjectMeta, PartialObjectMeta},
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
@@ -48,6 +48,9 @@ pub struct ControllerSettings {
     pub resync_interval: Duration,
 }
 
+/// The annotations that mean something to us.
+const OWN_ANNOTATIONS: [&str; 2] = [PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION];
+
 type Guarded<K> = DeserializeGuard<K>;
 type WatchResult<K> = Result<watcher::Event<Guarded<K>>, watcher::Error>;
 
@@ -76,7 +79,7 @@ pub async fn run<K: Kind>(
     let mut watch = watch::objects::<Guarded<K>>(&client, &settings.namespaces, reader.clone())
         .modify(|object| {
             if let Ok(object) = &mut object.0 {
-                object.managed_fields_mut().clear();
+                trim(object.meta_mut());
             }
         })
         .reflect(writer)
@@ -135,6 +138,17 @@ async fn stand_by<K: Kind>(
             }
             None => return false,
         }
+    }
+}
+
+/// Leaves what the cache is for: passes read the object anew. The manifest that kubectl keeps in an annotation alone can be as
+/// large as the spec.
+fn trim(meta: &mut ObjectMeta) {
+    meta.managed_fields = None;
+    meta.labels = None;
+    meta.owner_references = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|key, _| OWN_ANNOTATIONS.contains(&key.as_str()));
     }
 }
 
@@ -329,11 +343,11 @@ struct Trigger {
 }
 
 impl Trigger {
-    fn of(meta: &kube::core::ObjectMeta, arn: Option<&str>) -> Self {
+    fn of(meta: &ObjectMeta, arn: Option<&str>) -> Self {
         let mut hasher = DefaultHasher::new();
         meta.generation.hash(&mut hasher);
         meta.deletion_timestamp.is_some().hash(&mut hasher);
-        for key in [PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION] {
+        for key in OWN_ANNOTATIONS {
             meta.annotations.as_ref().and_then(|annotations| annotations.get(key)).hash(&mut hasher);
         }
         let has_finalizer = meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
@@ -364,12 +378,12 @@ async fn sweep_forever<K: Kind>(
             () = tenure.clone().over() => return,
         }
         wake_refused_deletions(&store, &engine, &wakes);
-        let objects = resting::<K>(&store);
-        engine.tell(News::Swept(sweep(&engine, &wakes, &objects).await));
+        let known = store.state();
+        engine.tell(News::Swept(sweep(&engine, &wakes, &resting(&known)).await));
     }
 }
 
-async fn sweep<K: Kind>(engine: &Engine<K>, wakes: &Wakes, objects: &[Arc<K>]) -> Sweep {
+async fn sweep<K: Kind>(engine: &Engine<K>, wakes: &Wakes, objects: &[&K]) -> Sweep {
     if objects.is_empty() {
         return Sweep::Nothing;
     }
@@ -383,7 +397,7 @@ async fn sweep<K: Kind>(engine: &Engine<K>, wakes: &Wakes, objects: &[Arc<K>]) -
     };
     let differs = |uid: String| engine.memory.differs(&uid, began, seen.get(&uid).copied());
     let differing = objects.iter().filter(|object| object.uid().is_some_and(differs));
-    let woken = differing.map(|object| wakes.wake(&reference_to(&**object))).count();
+    let woken = differing.map(|object| wakes.wake(&reference_to(*object))).count();
     debug!(kind = %K::kind(&()), objects = objects.len(), woken, "swept");
     Sweep::Seen { held: seen.len(), woken }
 }
@@ -399,14 +413,12 @@ fn wake_refused_deletions<K: Kind>(store: &Store<Guarded<K>>, engine: &Engine<K>
 }
 
 /// The objects that a sweep looks at.
-fn resting<K: Kind>(store: &Store<Guarded<K>>) -> Vec<Arc<K>> {
-    store
-        .state()
+fn resting<K: Kind>(known: &[Arc<Guarded<K>>]) -> Vec<&K> {
+    known
         .iter()
         .filter_map(|object| object.0.as_ref().ok())
         .filter(|object| object.meta().deletion_timestamp.is_none())
         .filter(|object| object.annotations().get(PAUSED_ANNOTATION).is_none_or(|paused| paused != "true"))
-        .map(|object| Arc::new(object.clone()))
         .collect()
 }
 
@@ -436,4 +448,40 @@ where
             future::ready(())
         })
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_cache_keeps_what_decides_whether_an_object_needs_a_pass() {
+        let mut meta: ObjectMeta = serde_json::from_value(json!({
+            "name": "o",
+            "generation": 3,
+            "finalizers": [FINALIZER],
+            "labels": { "team": "a" },
+            "annotations": {
+                "kubectl.kubernetes.io/last-applied-configuration": "{}",
+                PAUSED_ANNOTATION: "true",
+                REQUESTED_AT_ANNOTATION: "now",
+            },
+            "managedFields": [{ "manager": "kubectl" }],
+        }))
+        .unwrap();
+        let whole = Trigger::of(&meta, None);
+        trim(&mut meta);
+        assert!(Trigger::of(&meta, None) == whole);
+        assert_eq!(
+            serde_json::to_value(&meta).unwrap(),
+            json!({
+                "name": "o",
+                "generation": 3,
+                "finalizers": [FINALIZER],
+                "annotations": { PAUSED_ANNOTATION: "true", REQUESTED_AT_ANNOTATION: "now" },
+            })
+        );
+    }
 }

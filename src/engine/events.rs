@@ -1,7 +1,11 @@
 //! Events (events.k8s.io/v1). The same Event about the same object within a few minutes becomes a series, so
 //! that a retry does not fill `kubectl describe`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -47,7 +51,8 @@ impl KubernetesEvents {
     /// Through this client; `instance` tells one replica from another.
     pub fn new(client: Client, instance: String) -> Self {
         let (waiting, events) = mpsc::channel(WAITING);
-        tokio::spawn(Publisher { client, instance, series: HashMap::new() }.run(events));
+        let publisher = Publisher { client, instance, digests: RandomState::new(), series: HashMap::new() };
+        tokio::spawn(publisher.run(events));
         Self { waiting }
     }
 }
@@ -105,7 +110,9 @@ struct Series {
 struct Publisher {
     client: Client,
     instance: String,
-    series: HashMap<(String, Event), Series>,
+    digests: RandomState,
+    /// By the digest of the object's uid and the Event.
+    series: HashMap<u64, Series>,
 }
 
 impl Publisher {
@@ -117,14 +124,14 @@ impl Publisher {
                 Err(_) => debug!("Event not published in time"),
             }
             // It may have been deleted, or never been there: the next one begins a series anew.
-            self.series.remove(&(subject.uid, event));
+            self.series.remove(&self.digests.hash_one((&subject.uid, &event)));
         }
     }
 
     async fn publish(&mut self, subject: &Subject, event: &Event) -> Result<(), kube::Error> {
         let api: Api<KubernetesEvent> = Api::namespaced(self.client.clone(), &subject.namespace);
         let now = MicroTime(Timestamp::now());
-        let key = (subject.uid.clone(), event.clone());
+        let key = self.digests.hash_one((&subject.uid, event));
         if let Some(series) = self.series.get_mut(&key).filter(|series| series.last.elapsed() < SERIES) {
             series.count += 1;
             series.last = Instant::now();

@@ -280,6 +280,6 @@ pub trait Kind:
     /// out is one that the sweep did not find.
     fn sweep(
         world: &Self::World,
-        objects: &[Arc<Self>],
+        objects: &[&Self],
     ) -> impl Future<Output = Result<HashMap<String, u64>, Failure>> + Send;
 }

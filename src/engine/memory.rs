@@ -186,7 +186,7 @@ impl<S: Step> Memory<S> {
     pub fn unsure(&self, uid: &str, aim: u64) -> Option<S> {
         let window = self.window;
         self.with(uid, |entry| {
-            entry.unseen.retain(|applied| applied.at.elapsed() < window);
+            entry.forget_old_steps(window);
             entry.unseen.iter().find(|applied| applied.aim != aim).map(|applied| applied.step.clone())
         })
     }
@@ -290,11 +290,16 @@ impl<S: Step> Memory<S> {
     /// Whether a sweep that began at `began` and saw this fingerprint (or nothing) should wake the object.
     /// What was read before the object's last write says nothing about it.
     pub fn differs(&self, uid: &str, began: Instant, seen: Option<u64>) -> bool {
-        self.with(uid, |entry| match entry.rest {
-            Rest::Busy => false,
-            Rest::Blocked => true,
-            Rest::Converged(fingerprint) => {
-                seen != Some(fingerprint) && entry.last_write.is_none_or(|write| write < began)
+        let window = self.window;
+        self.with(uid, |entry| {
+            // An object at rest has no pass that would.
+            entry.forget_old_steps(window);
+            match entry.rest {
+                Rest::Busy => false,
+                Rest::Blocked => true,
+                Rest::Converged(fingerprint) => {
+                    seen != Some(fingerprint) && entry.last_write.is_none_or(|write| write < began)
+                }
             }
         })
     }
@@ -316,6 +321,11 @@ impl<S: Step> Memory<S> {
 }
 
 impl<S> Entry<S> {
+    fn forget_old_steps(&mut self, window: Duration) {
+        self.unseen.retain(|applied| applied.at.elapsed() < window);
+        self.unseen.shrink_to_fit();
+    }
+
     fn forget_failures(&mut self) {
         self.failures = 0;
         self.failing_since = None;

@@ -121,7 +121,7 @@ impl Kind for InstanceRole {
         desired.profile.is_some()
     }
 
-    async fn sweep(world: &World, objects: &[Arc<Self>]) -> Result<HashMap<String, u64>, Failure> {
+    async fn sweep(world: &World, objects: &[&Self]) -> Result<HashMap<String, u64>, Failure> {
         sweep::sweep(world, objects).await
     }
 }

@@ -1,10 +1,7 @@
 //! What a sweep can see of a role, as a digest: one read of all roles an account, and one of all instances and
 //! associations a region while some object selects instances.
 
-use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use kube::ResourceExt;
 use serde::Serialize;
@@ -126,7 +123,7 @@ struct Region {
     associations: Vec<ProfileAssociation>,
 }
 
-pub async fn sweep(world: &World, all: &[Arc<InstanceRole>]) -> Result<HashMap<String, u64>, Failure> {
+pub async fn sweep(world: &World, all: &[&InstanceRole]) -> Result<HashMap<String, u64>, Failure> {
     let mut by_region: HashMap<&str, Vec<&InstanceRole>> = HashMap::new();
     let unset = CommonStatus::default();
     for object in all {
@@ -154,7 +151,7 @@ pub async fn sweep(world: &World, all: &[Arc<InstanceRole>]) -> Result<HashMap<S
     Ok(digests)
 }
 
-async fn roles(aws: &Aws, objects: &[Arc<InstanceRole>]) -> Result<HashMap<String, RoleDetail>, Failure> {
+async fn roles(aws: &Aws, objects: &[&InstanceRole]) -> Result<HashMap<String, RoleDetail>, Failure> {
     let details = match aws.iam.role_details().await {
         // The one call that shows all roles can't be restricted to some, so not every account allows it.
         Err(fault) if fault.is(&["AccessDenied"]) => one_by_one(&*aws.iam, objects).await?,
@@ -166,10 +163,10 @@ async fn roles(aws: &Aws, objects: &[Arc<InstanceRole>]) -> Result<HashMap<Strin
 /// Adds what that call leaves out, if any object gives it.
 async fn with_settings(
     iam: &dyn Iam,
-    objects: &[Arc<InstanceRole>],
+    objects: &[&InstanceRole],
     mut details: Vec<RoleDetail>,
 ) -> Result<Vec<RoleDetail>, Failure> {
-    let gives = |object: &Arc<InstanceRole>| {
+    let gives = |object: &&InstanceRole| {
         object.spec.description.is_some() || object.spec.max_session_duration_seconds.is_some()
     };
     if !objects.iter().any(gives) {
@@ -187,7 +184,7 @@ async fn with_settings(
 }
 
 /// The same for the objects' own roles, by four reads each, one after another.
-async fn one_by_one(iam: &dyn Iam, objects: &[Arc<InstanceRole>]) -> Result<Vec<RoleDetail>, Failure> {
+async fn one_by_one(iam: &dyn Iam, objects: &[&InstanceRole]) -> Result<Vec<RoleDetail>, Failure> {
     let mut details = Vec::new();
     for name in objects.iter().map(|object| Names::of_object(object).role) {
         if let Some(role) = iam.role(&name).await? {

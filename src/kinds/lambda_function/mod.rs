@@ -138,7 +138,7 @@ impl Kind for LambdaFunction {
         desired.code.follows_latest() || desired.aspects.needs_recheck()
     }
 
-    async fn sweep(world: &World, objects: &[Arc<Self>]) -> Result<HashMap<String, u64>, Failure> {
+    async fn sweep(world: &World, objects: &[&Self]) -> Result<HashMap<String, u64>, Failure> {
         sweep::sweep(world, objects).await
     }
 }

@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
 };
 
 use crate::{
@@ -43,7 +42,7 @@ fn digest(function: &Function, vpc: Option<&VpcConfig>, mappings: u64) -> u64 {
 
 /// The digest of each object's function, by the object's uid. An object that has never owned a function has
 /// none to be looked for, and its region may be one that does not exist.
-pub async fn sweep(world: &World, objects: &[Arc<LambdaFunction>]) -> Result<HashMap<String, u64>, Failure> {
+pub async fn sweep(world: &World, objects: &[&LambdaFunction]) -> Result<HashMap<String, u64>, Failure> {
     let mut regions: BTreeMap<String, Vec<&LambdaFunction>> = BTreeMap::new();
     for object in objects {
         let status = object.status.clone().unwrap_or_default().common;

@@ -108,7 +108,7 @@ impl Kind for VpcEndpoint {
         report::fingerprint(&desired.selection, &observed.endpoint)
     }
 
-    async fn sweep(world: &World, objects: &[Arc<Self>]) -> Result<HashMap<String, u64>, Failure> {
+    async fn sweep(world: &World, objects: &[&Self]) -> Result<HashMap<String, u64>, Failure> {
         sweep::sweep(world, objects).await
     }
 }

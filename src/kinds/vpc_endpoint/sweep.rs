@@ -1,9 +1,6 @@
 //! One look at all endpoints.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use kube::ResourceExt;
 
@@ -26,7 +23,7 @@ use super::{
 
 /// The fingerprints of all objects that AWS holds, by uid. Left out are those that were never created, that are
 /// not there or there twice, and whose selection fails.
-pub async fn sweep(world: &World, objects: &[Arc<VpcEndpoint>]) -> Result<HashMap<String, u64>, Failure> {
+pub async fn sweep(world: &World, objects: &[&VpcEndpoint]) -> Result<HashMap<String, u64>, Failure> {
     let mut fingerprints = HashMap::new();
     for (region, objects) in by_region(world, objects) {
         let aws = world.aws(&region).await?;
@@ -49,7 +46,7 @@ pub async fn sweep(world: &World, objects: &[Arc<VpcEndpoint>]) -> Result<HashMa
 
 /// Only objects that have an endpoint: a region that nothing lives in is not swept, so that one object with a
 /// region that does not exist can't stop the sweep for all.
-fn by_region<'a>(world: &World, objects: &'a [Arc<VpcEndpoint>]) -> BTreeMap<String, Vec<&'a VpcEndpoint>> {
+fn by_region<'a>(world: &World, objects: &[&'a VpcEndpoint]) -> BTreeMap<String, Vec<&'a VpcEndpoint>> {
     let mut regions: BTreeMap<String, Vec<&VpcEndpoint>> = BTreeMap::new();
     for object in objects {
         if let Some(status) = status(object).filter(|status| status.id.is_some()) {

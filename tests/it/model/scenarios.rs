@@ -1,6 +1,6 @@
 //! What every kind must survive, whatever the manifest.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use privatelink_operator::{
     cloud::World,
@@ -393,7 +393,7 @@ impl<K: Kind<World = World>> Run<K> {
     pub async fn sweep_wakes(&self) -> bool {
         let object: K = serde_json::from_value(self.object().unwrap()).unwrap();
         let began = Instant::now();
-        let seen = K::sweep(&self.engine.world, &[Arc::new(object)]).await.unwrap();
+        let seen = K::sweep(&self.engine.world, &[&object]).await.unwrap();
         self.engine.memory.differs(&self.uid, began, seen.get(&self.uid).copied())
     }
 
