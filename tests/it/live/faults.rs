@@ -1,6 +1,6 @@
-//! What can go wrong between the operator's process and AWS, generated: each request of an object's life, from its creation
-//! by way of an edit to its deletion, with each trouble that such a request can meet. A sample runs with all tests,
-//! everything by `make torture-live`.
+//! What can go wrong between the operator's process and AWS, and between it and the apiserver, generated: each request of an
+//! object's life, from its creation by way of an edit to its deletion, with each trouble that such a request can meet. A
+//! sample runs with all tests, everything by `make torture-live`.
 
 use std::{
     collections::BTreeMap,
@@ -17,9 +17,12 @@ use super::{ENDPOINT, FUNCTION, ROLE};
 use crate::{
     support::{
         live::{
-            Live, condition,
+            Live,
+            apiserver::{self, Apiserver},
+            condition,
+            fault::Fault,
             operator::Operator,
-            proxy::{Call, Fault, Trouble},
+            proxy::{self, Call},
         },
         records,
     },
@@ -84,10 +87,27 @@ struct Plan {
     trouble: Trouble,
 }
 
+/// On which way.
+#[derive(Clone, Copy)]
+enum Trouble {
+    Aws(proxy::Trouble),
+    Apiserver(apiserver::Trouble),
+}
+
+impl fmt::Debug for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aws(trouble) => trouble.fmt(f),
+            Self::Apiserver(trouble) => trouble.fmt(f),
+        }
+    }
+}
+
 /// By which a plan is told, and run again.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "live/{}/{}#{}/{:?}", self.kind, self.operation, self.n, self.trouble)
+        let operation = self.operation.replace([' ', '/'], "-");
+        write!(f, "live/{}/{operation}#{}/{:?}", self.kind, self.n, self.trouble)
     }
 }
 
@@ -103,17 +123,32 @@ struct Verdict {
     failure: Option<String>,
 }
 
-/// All plans for a life of these calls.
-fn generate(kind: &'static str, calls: &[Call]) -> Vec<Plan> {
+/// All plans for a life of these requests to AWS and to the apiserver.
+fn generate(kind: &'static str, calls: &[Call], operations: &[String]) -> Vec<Plan> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut plans = Vec::new();
-    for call in calls {
-        let n = counts.entry(&call.operation).or_default();
+    let mut add = |operation, troubles: Vec<Trouble>| {
+        let n = counts.entry(operation).or_default();
         *n += 1;
+        plans.extend(troubles.into_iter().map(|trouble| Plan {
+            kind,
+            operation: operation.to_owned(),
+            n: *n,
+            trouble,
+        }));
+    };
+    for call in calls {
         let reads = ["Describe", "Get", "Head", "List"].iter().any(|verb| call.operation.starts_with(verb));
-        for &trouble in if reads { Trouble::READ } else { Trouble::WRITE } {
-            plans.push(Plan { kind, operation: call.operation.clone(), n: *n, trouble });
-        }
+        let troubles = if reads { proxy::Trouble::READ } else { proxy::Trouble::WRITE };
+        add(&call.operation, troubles.iter().copied().map(Trouble::Aws).collect());
+    }
+    for operation in operations {
+        let troubles = match operation.split(' ').next() {
+            Some("event") => apiserver::Trouble::EVENT,
+            Some("get" | "list" | "watch") => apiserver::Trouble::READ,
+            _ => apiserver::Trouble::WRITE,
+        };
+        add(operation, troubles.iter().copied().map(Trouble::Apiserver).collect());
     }
     plans
 }
@@ -122,7 +157,7 @@ async fn all_plans_of(case: &Case) {
     let live = Live::begin("faults").await;
     let mut course = Life::begin(&live, None).await;
     let content = course.run(case).await;
-    let plans = generate(case.kind, &course.calls());
+    let plans = generate(case.kind, &course.calls(), &course.operations());
     course.operator.kill().await;
     let extent = Extent::wanted();
     let (mut verdicts, generated) = (Vec::new(), plans.len());
@@ -163,11 +198,14 @@ async fn all_plans_of(case: &Case) {
 /// One object's life, with an operator that is started again whenever it has been killed.
 struct Life<'a> {
     live: &'a Live,
+    apiserver: Apiserver,
     operator: Operator,
     /// Requests to AWS that were made for the object, by operators that are dead.
     before: Vec<Call>,
     /// How many requests the running operator had made before there was the object.
     mark: usize,
+    /// The same for requests to the apiserver, which one proxy counts for all operators.
+    operations_mark: usize,
     /// Whether the operator that the trouble was for is dead.
     killed: bool,
 }
@@ -175,14 +213,22 @@ struct Life<'a> {
 impl<'a> Life<'a> {
     async fn begin(live: &'a Live, plan: Option<&Plan>) -> Self {
         live.forget_lease().await;
-        let operator = Operator::spawn(live.release, FLAGS);
+        let apiserver = Apiserver::start(live.release.kubeconfig()).await;
+        let operator = spawn(live, &apiserver);
         operator.ready().await;
         if let Some(Plan { operation, n, trouble, .. }) = plan {
-            let fault = Fault { operation: operation.clone(), n: *n, trouble: *trouble, operator: operator.pid() };
-            operator.proxy().set_fault(fault);
+            let (operation, n, process) = (operation.clone(), *n, operator.pid());
+            match *trouble {
+                Trouble::Aws(trouble) => {
+                    operator.proxy().fault().set(Fault { operation, n, trouble, operator: process });
+                }
+                Trouble::Apiserver(trouble) => {
+                    apiserver.fault().set(Fault { operation, n, trouble, operator: process });
+                }
+            }
         }
-        let mark = operator.calls().len();
-        Self { live, operator, before: Vec::new(), mark, killed: false }
+        let (mark, operations_mark) = (operator.calls().len(), apiserver.operations().len());
+        Self { live, apiserver, operator, before: Vec::new(), mark, operations_mark, killed: false }
     }
 
     /// What AWS holds once the object is ready with its edit. Then it is deleted, and AWS must hold nothing.
@@ -211,7 +257,7 @@ impl<'a> Life<'a> {
                 self.before = self.calls();
                 self.mark = 0;
                 self.killed = true;
-                self.operator = Operator::spawn(self.live.release, FLAGS);
+                self.operator = spawn(self.live, &self.apiserver);
             }
             poll.tick().await;
         }
@@ -223,10 +269,21 @@ impl<'a> Life<'a> {
         self.before.iter().cloned().chain(running).collect()
     }
 
+    /// The requests to the apiserver since there was the object, and the events that it has shown.
+    fn operations(&self) -> Vec<String> {
+        self.apiserver.operations().split_off(self.operations_mark)
+    }
+
     /// Whether the trouble that was planned has come.
     fn trouble_came(&self) -> bool {
-        self.killed || !self.operator.proxy().has_fault()
+        self.killed || !(self.operator.proxy().fault().is_set() || self.apiserver.fault().is_set())
     }
+}
+
+fn spawn(live: &Live, apiserver: &Apiserver) -> Operator {
+    let mut command = live.release.command();
+    command.env("KUBECONFIG", apiserver.kubeconfig());
+    Operator::spawn_with(command, FLAGS)
 }
 
 fn is_ready(object: &Value) -> bool {
@@ -235,7 +292,7 @@ fn is_ready(object: &Value) -> bool {
 }
 
 /// What AWS holds of the namespace, by an outsider's reads, without what differs from one life to the next.
-async fn content_of(live: &Live, object: &Value) -> Value {
+pub async fn content_of(live: &Live, object: &Value) -> Value {
     let text = |field: &str| object["status"][field].as_str().unwrap_or_default().to_owned();
     let mut owned: Vec<_> = live.aws.owned(&live.namespace).await;
     for name in owned.iter_mut().filter(|name| name.starts_with("vpce-")) {
@@ -265,7 +322,7 @@ async fn content_of(live: &Live, object: &Value) -> Value {
                 .map(|known| known.iam_instance_profile().and_then(|profile| profile.arn()).map(str::to_owned))
                 .collect();
             json!({
-                "description": role.description(),
+                "description": role.description().unwrap_or_default(),
                 "tags": without_uid(tags),
                 "attached": attached,
                 "instances": instances,

@@ -11,6 +11,7 @@ mod examples;
 mod faults;
 mod function_code;
 mod function_settings;
+mod fuzz;
 mod gitops;
 mod ha;
 mod health;

@@ -1,8 +1,10 @@
 //! The operator as a process against a real kube-apiserver and LocalStack. `make test` provides both, by the
 //! variables KUBECONFIG and PRIVATELINK_AWS_ENDPOINT_URL.
 
+pub mod apiserver;
 pub mod aws;
 pub mod demo;
+pub mod fault;
 pub mod gate;
 pub mod nodes;
 pub mod operator;

@@ -24,10 +24,12 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 
-use super::aws;
+use super::{
+    aws,
+    fault::{Fault, Pending, broken_off, killed},
+};
 use crate::support::records;
 
 /// One request that reached the proxy.
@@ -86,19 +88,6 @@ impl Trouble {
         &[Self::Fails, Self::Throttled, Self::Page, Self::Slow, Self::AnswerLost, Self::KilledBefore];
 }
 
-/// One trouble at the n-th request, from 1, of an operation.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// Such as `CreateVpcEndpoint`.
-    pub operation: String,
-    /// Which of its requests.
-    pub n: usize,
-    /// What goes wrong.
-    pub trouble: Trouble,
-    /// Process id of the operator, for the troubles that kill it.
-    pub operator: u32,
-}
-
 /// The answers to creates, by their token. All proxies know them, as all operators talk to one AWS.
 static CREATED: OnceLock<tokio::sync::Mutex<HashMap<String, (response::Parts, Bytes)>>> = OnceLock::new();
 
@@ -114,7 +103,7 @@ struct Notes {
     under_way: Mutex<Vec<String>>,
     delays: Mutex<HashMap<String, Duration>>,
     throttles: AtomicBool,
-    fault: Mutex<Option<Fault>>,
+    fault: Pending<Trouble>,
     client: Client<HttpConnector, Body>,
 }
 
@@ -131,7 +120,7 @@ impl Proxy {
             under_way: Mutex::default(),
             delays: Mutex::default(),
             throttles: AtomicBool::default(),
-            fault: Mutex::default(),
+            fault: Pending::default(),
             client,
         });
         let router = Router::new().fallback(forward).with_state(notes.clone());
@@ -160,14 +149,9 @@ impl Proxy {
         self.notes.throttles.store(throttles, Ordering::SeqCst);
     }
 
-    /// Has this fault come; it counts the requests from now on.
-    pub fn set_fault(&self, fault: Fault) {
-        *self.notes.fault.lock().unwrap() = Some(fault);
-    }
-
-    /// Whether a fault that was set has not come yet.
-    pub fn has_fault(&self) -> bool {
-        self.notes.fault.lock().unwrap().is_some()
+    /// What is to go wrong.
+    pub fn fault(&self) -> &Pending<Trouble> {
+        &self.notes.fault
     }
 
     /// Whether a request for this operation has arrived and was not answered yet.
@@ -191,7 +175,7 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     head.uri = format!("{}{path}", aws::endpoint_url().trim_end_matches('/')).parse::<Uri>().unwrap();
     head.headers.remove(header::HOST);
-    let answer = match notes.fault_at(&operation) {
+    let answer = match notes.fault.due(&operation) {
         Some(fault) => notes.troubled(&fault, &service, &head, &body).await,
         None => notes.pass_on(&head, &body).await,
     };
@@ -233,18 +217,7 @@ impl Notes {
         }
     }
 
-    /// The fault, if this request is the one that it comes at.
-    fn fault_at(&self, operation: &str) -> Option<Fault> {
-        let mut fault = self.fault.lock().unwrap();
-        let due = fault.as_mut().filter(|fault| fault.operation == operation)?;
-        due.n -= 1;
-        if due.n > 0 {
-            return None;
-        }
-        fault.take()
-    }
-
-    async fn troubled(&self, fault: &Fault, service: &str, head: &Parts, body: &Bytes) -> Response {
+    async fn troubled(&self, fault: &Fault<Trouble>, service: &str, head: &Parts, body: &Bytes) -> Response {
         match fault.trouble {
             Trouble::Fails => failed(service),
             Trouble::Throttled => throttled(service),
@@ -278,20 +251,6 @@ impl Notes {
         records::record("calls.jsonl", &call);
         self.calls.lock().unwrap().push(call);
     }
-}
-
-/// kill -9; there is nobody to hear the answer.
-fn killed(operator: u32) -> Response {
-    kill_process(Pid::from_raw(operator.cast_signed()).unwrap(), Signal::KILL).unwrap();
-    StatusCode::BAD_GATEWAY.into_response()
-}
-
-/// The same answer, the connection of which is cut in its body.
-fn broken_off(answer: Response) -> Response {
-    let (mut head, _) = answer.into_parts();
-    head.headers.remove(header::CONTENT_LENGTH);
-    let parts = [Ok(Bytes::from_static(b"<")), Err(std::io::Error::other("cut"))];
-    Response::from_parts(head, Body::from_stream(futures::stream::iter(parts)))
 }
 
 /// How the services say that something is wrong with themselves.
