@@ -33,7 +33,8 @@ pub struct Observed {
     pub role: Option<ObservedRole>,
     /// The instance profile.
     pub profile: Option<ObservedProfile>,
-    /// Instance profiles of ours under names that the spec does not have any more.
+    /// Instance profiles of ours under names that the spec does not have any more, and those that are gone while instances
+    /// still have them by our doing.
     pub retired: Vec<InstanceProfile>,
     /// All associations of instance profiles with instances, ours and others'. Read when instances are, or
     /// were, in play.
@@ -99,14 +100,20 @@ pub async fn observe(cloud: &Aws, subject: &Subject<InstanceRole>) -> Result<Opt
         cloud.recent_roles.forget(&names.role);
         from_iam(cloud, subject, &names).await?
     };
-    if observed.role.is_none() && observed.profile_arns().is_empty() {
+    let in_iam = observed.role.is_some() || !observed.profile_arns().is_empty();
+    if !in_iam && !(subject.deleting && !subject.status.associations_made.is_empty()) {
         return Ok(None);
     }
     let others =
         if subject.deleting { holders::profiles(cloud, subject, &names, &mut observed).await? } else { Vec::new() };
     let has_profile = !observed.profile_arns().is_empty();
-    if has_profile && (subject.deleting || has_instances(subject) || !observed.retired.is_empty()) {
+    if !in_iam || (has_profile && (subject.deleting || has_instances(subject) || !observed.retired.is_empty())) {
         observed.associations = Some(resolve::associations(&*cloud.ec2).await?);
+        let lost = lost(cloud, subject, &observed).await?;
+        observed.retired.extend(lost);
+    }
+    if !in_iam && observed.retired.is_empty() {
+        return Ok(None);
     }
     if subject.deleting {
         observed.held_by = holders::holders(cloud, subject, &observed, others).await?;
@@ -216,6 +223,26 @@ async fn retired(cloud: &Aws, subject: &Subject<InstanceRole>, wanted: &str) -> 
             .extend(profile.filter(|profile| matches!(cloud.owner(subject).judge(name, &profile.tags), Verdict::Ours)));
     }
     Ok(profiles)
+}
+
+/// Profiles that are gone from IAM while instances still have them by our doing. Such an instance gets no credentials, and
+/// nothing else can be associated with it.
+async fn lost(
+    cloud: &Aws,
+    subject: &Subject<InstanceRole>,
+    observed: &Observed,
+) -> Result<Vec<InstanceProfile>, Failure> {
+    let (ours, made) = (observed.profile_arns(), &subject.status.associations_made);
+    let by_us = observed.associations.iter().flatten().filter(|association| made.contains(&association.instance_id));
+    let arns: BTreeSet<&str> = by_us.map(|association| association.profile_arn.as_str()).collect();
+    let mut lost = Vec::new();
+    for arn in arns.into_iter().filter(|arn| !ours.contains(arn)) {
+        let name = resolve::profile_name(arn);
+        if cloud.iam.instance_profile(name).await?.is_none() {
+            lost.push(InstanceProfile { name: name.to_owned(), arn: arn.to_owned(), ..InstanceProfile::default() });
+        }
+    }
+    Ok(lost)
 }
 
 async fn profile(cloud: &Aws, subject: &Subject<InstanceRole>, name: &str) -> Result<Option<ObservedProfile>, Failure> {

@@ -279,3 +279,28 @@ async fn what_left_the_selection_is_disassociated_only_if_we_associated_it() {
     assert_eq!(run.ready()["reason"], "ProfileInUse");
     assert!(run.ready()["message"].as_str().unwrap().contains(Network::INSTANCES[0]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_that_is_gone_gives_way_to_one_of_another_name() {
+    let mut run = fleet(Model::with_network());
+    launch(&run.model, 0..2, "running");
+    run.expect(Outcome::Converged).await;
+    sleep(Duration::from_mins(2)).await;
+    run.model.drift(&run.uid, Drift::DeleteProfile);
+    run.edit(|object| object["spec"]["instanceProfile"] = json!({ "name": "renamed" }));
+    run.expect(Outcome::Converged).await;
+    assert_eq!(status(&run)["instancesAssociated"], "2/2");
+    assert_eq!(associated(&run.model), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_leaves_no_association_with_a_profile_that_is_gone() {
+    let mut run = fleet(Model::with_network());
+    launch(&run.model, 0..2, "running");
+    run.expect(Outcome::Converged).await;
+    sleep(Duration::from_mins(2)).await;
+    run.model.drift(&run.uid, Drift::DeleteRole);
+    run.delete();
+    run.expect(Outcome::Gone).await;
+    assert_eq!(associated(&run.model), 0);
+}
