@@ -6,7 +6,7 @@ use privatelink_operator::{
     cloud::World,
     engine::{kind::Kind, reconcile::Outcome},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
@@ -33,6 +33,8 @@ pub enum Scenario {
     Recreate,
     /// Retained, and applied again later.
     TakeBack,
+    /// Somebody has written over each text in the status.
+    Scribble,
     /// Somebody has changed or removed something in AWS.
     Drift(Drift),
 }
@@ -48,10 +50,41 @@ impl fmt::Display for Scenario {
     }
 }
 
+/// What an object is held back by that seems to be from elsewhere.
+const PINNED: [&str; 2] = ["/status/accountId", "/status/region"];
+
+/// Leaves no text of the status as it was, but for what the apiserver would not let through.
+fn scribble<K: Kind>(object: &mut Value) {
+    let mut texts = Vec::new();
+    each_text(&object["status"], "/status", &mut texts);
+    for path in texts.into_iter().filter(|path| !PINNED.contains(&path.as_str())) {
+        let mut changed = object.clone();
+        if let Some(Value::String(text)) = changed.pointer_mut(&path) {
+            text.push_str("-not");
+        }
+        if serde_json::from_value::<K>(changed.clone()).is_ok() {
+            *object = changed;
+        }
+    }
+}
+
+fn each_text(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::String(_) => found.push(path.to_owned()),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(n, item)| each_text(item, &format!("{path}/{n}"), found));
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| each_text(field, &format!("{path}/{name}"), found));
+        }
+        Value::Number(_) | Value::Bool(_) | Value::Null => {}
+    }
+}
+
 impl Scenario {
     /// All that a case can go through.
     pub fn of(case: &Case) -> Vec<Self> {
-        let mut all = vec![Self::Create, Self::Abandon, Self::Delete, Self::Recreate, Self::TakeBack];
+        let mut all = vec![Self::Create, Self::Abandon, Self::Delete, Self::Recreate, Self::TakeBack, Self::Scribble];
         all.extend((0..case.updates.len()).flat_map(|n| [Self::Update(n), Self::Undo(n)]));
         all.extend(case.drifts.iter().copied().map(Self::Drift));
         all
@@ -104,6 +137,7 @@ impl Scenario {
                 run.create(&(case.spec)());
             }
             Self::TakeBack => run.create(&(case.spec)()),
+            Self::Scribble => run.edit(scribble::<K>),
             Self::Drift(drift) => run.model.drift(&run.uid, drift),
         }
         recover(run).await;
