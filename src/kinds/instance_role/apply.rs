@@ -23,7 +23,8 @@ pub async fn apply(
     if let Some(role) = status.role_name.as_deref().filter(|_| step.instance().is_none()) {
         cloud.recent_roles.forget(role);
     }
-    match call(cloud, subject.deleting, step, status).await {
+    let is_last = subject.deleting && subject.settled;
+    match call(cloud, is_last, step, status).await {
         Ok(()) => Ok(()),
         Err(fault) => {
             refused(step, &fault, status);
@@ -42,7 +43,8 @@ fn refused(step: &Step, fault: &Fault, status: &mut InstanceRoleStatus) {
     }
 }
 
-async fn call(cloud: &Aws, deleting: bool, step: &Step, status: &mut InstanceRoleStatus) -> Result<(), Fault> {
+/// `is_last`: an association that is undone now is the last that the instance has by our doing.
+async fn call(cloud: &Aws, is_last: bool, step: &Step, status: &mut InstanceRoleStatus) -> Result<(), Fault> {
     let (iam, ec2) = (&cloud.iam, &cloud.ec2);
     match step {
         Step::CreateRole(new) => iam.create_role(new).await.map(|role| report::role(&role, status)),
@@ -75,8 +77,8 @@ async fn call(cloud: &Aws, deleting: bool, step: &Step, status: &mut InstanceRol
         Step::Disassociate { instance, association } => {
             let ended = ec2.disassociate_profile(association).await?;
             // Otherwise it stays recorded: an earlier call to associate may still be on its way, which comes to nothing
-            // with the profile gone; and an association that had ended already may have been replaced by another.
-            if deleting && ended {
+            // with the profile gone; and what was read of the instance may be from before it got another association.
+            if is_last && ended {
                 report::disassociated(instance, status);
             }
             Ok(())
