@@ -23,7 +23,7 @@ torture: ## Run every generated fault plan and walk on the model of AWS: about 2
 	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
 
 .PHONY: torture-live
-torture-live: ## Run every generated fault plan on the operator's process and LocalStack: about an hour on 2 cores; PLANS="Associate" for a part
+torture-live: ## Run every generated fault plan and spec on the operator's process and LocalStack: about 2 hours on 2 cores; PLANS="Associate" for a part
 	PRIVATELINK_TORTURE=$(or $(PLANS),all) dev/environment run -- dev/torture-live
 
 .PHONY: seeded

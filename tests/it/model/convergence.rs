@@ -13,7 +13,7 @@ macro_rules! converges {
             use super::*;
 
             converges!(@ $kind, $name, from_nothing faults_while_creating faults_while_updating deleted_while_creating
-                faults_while_deleting status_wiped tags_stripped second_owner taken_back drift unmanaged plan_mode paused
+                deleted_while_read edit_undone faults_while_deleting status_wiped tags_stripped second_owner taken_back drift unmanaged plan_mode paused
                 undecodable throttled denied killed_again_and_again);
         }
     )+};

@@ -1,6 +1,9 @@
 //! What every kind must survive, whatever the manifest.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use privatelink_operator::{
     cloud::World,
@@ -14,7 +17,12 @@ use privatelink_operator::{
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::support::model::{Model, drift::Drift, replica::Lag};
+use crate::support::model::{
+    Call, Model,
+    drift::Drift,
+    replica::Lag,
+    script::{Point, SLOW, Trouble},
+};
 
 use super::harness::{Case, NAME, NAMESPACE, Run, content_of, engine, identity};
 
@@ -116,6 +124,48 @@ pub async fn deleted_while_creating<K: Kind<World = World>>(case: Case) {
                 }
             }
         }
+    }
+}
+
+/// A user deletes it while the pass that is to create it reads what AWS holds: what is planned then is not done.
+pub async fn deleted_while_read<K: Kind<World = World>>(case: Case) {
+    let is_of_aws = |call: &&Call| call.operation.starts_with(char::is_uppercase);
+    let run = Run::<K>::begin(&case, Lag::NONE).await;
+    let mark = run.model.calls().len();
+    run.engine.pass(NAMESPACE, NAME).await;
+    let calls = run.model.calls().split_off(mark);
+    let reads = calls.iter().filter(is_of_aws).take_while(|call| !call.write);
+    let mut counts = BTreeMap::new();
+    for operation in reads.map(|call| call.operation) {
+        let n = *counts.entry(operation).and_modify(|n| *n += 1).or_insert(1);
+        let mut run = Run::<K>::begin(&case, Lag::NONE).await;
+        let mark = run.model.calls().len();
+        run.model.follow([(Point { operation, n }, Trouble::Slow)]);
+        let delete = async {
+            sleep(SLOW / 2).await;
+            run.delete();
+        };
+        tokio::join!(run.engine.pass(NAMESPACE, NAME), delete);
+        let written: Vec<_> =
+            run.model.calls().split_off(mark).into_iter().filter(|call| is_of_aws(&call) && call.write).collect();
+        assert!(written.is_empty(), "deleted at {operation}#{n}, and then: {written:?}");
+        run.expect(Outcome::Gone).await;
+        run.assert_gone();
+    }
+    assert!(!counts.is_empty(), "nothing is read before something is created");
+}
+
+/// An edit is taken back after its first pass, while reads show nothing of it: it is not ready before AWS holds what it held.
+pub async fn edit_undone<K: Kind<World = World>>(case: Case) {
+    for update in &case.updates {
+        let mut run = Run::<K>::converged(&case, Lag::time(Duration::from_secs(10))).await;
+        sleep(Duration::from_mins(2)).await;
+        let content = run.model.content();
+        run.edit(|object| update(&mut object["spec"]));
+        run.engine.pass(NAMESPACE, NAME).await;
+        run.edit(|object| object["spec"] = (case.spec)());
+        run.expect(Outcome::Converged).await;
+        assert_eq!(run.model.content(), content, "{}", run.story());
     }
 }
 
