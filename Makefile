@@ -20,7 +20,7 @@ test: chart ## Run all tests, the chart's first, against a control plane and Loc
 
 .PHONY: torture
 torture: ## Run every generated fault plan and walk on the model of AWS: about 25 minutes on 2 cores
-	PRIVATELINK_TORTURE=all cargo test --locked --test it -- --nocapture torture::
+	dev/torture
 
 .PHONY: torture-live
 torture-live: ## Run every generated fault plan and spec on the operator's process and LocalStack: about 2 hours on 2 cores; PLANS="Associate" for a part

@@ -30,6 +30,8 @@ use super::{
 
 /// Of the plans, the sample has one in so many.
 const STRIDE: u64 = 40;
+/// Of those that are run, one in so many is played again, and must take the same course.
+const REPLAYED: usize = 400;
 
 macro_rules! plans {
     ($($name:ident: $kind:ty;)+) => {$(
@@ -55,10 +57,18 @@ struct Verdict<'a> {
     failure: Option<String>,
 }
 
+/// How many calls it took, and how it failed if it did.
+async fn verdict(play: impl Future<Output = usize>) -> (usize, Option<String>) {
+    match AssertUnwindSafe(play).catch_unwind().await {
+        Ok(calls) => (calls, None),
+        Err(panic) => (0, Some(text_of(&*panic))),
+    }
+}
+
 async fn all_plans_of<K: Kind<World = World>>(name: &str, case: &Case) {
     let of = format!("{}/{name}", K::kind(&()));
     let extent = Extent::wanted();
-    let (mut run, mut generated, mut failed) = (0, 0, BTreeMap::new());
+    let (mut run, mut generated, mut replayed, mut failed) = (0, 0, 0, BTreeMap::new());
     for scenario in Scenario::of(case) {
         let recording = record::<K>(case, scenario).await;
         let began = std::time::Instant::now();
@@ -72,9 +82,12 @@ async fn all_plans_of<K: Kind<World = World>>(name: &str, case: &Case) {
             }
             run += 1;
             let troubles = [(plan.point.clone(), plan.trouble)];
-            let played = AssertUnwindSafe(play::<K>(case, scenario, &troubles, &recording)).catch_unwind().await;
-            let failure = played.as_ref().err().map(|panic| text_of(&**panic));
-            let calls = played.unwrap_or_default();
+            let (calls, failure) = verdict(play::<K>(case, scenario, &troubles, &recording)).await;
+            if failure.is_some() || run % REPLAYED == 1 {
+                let again = verdict(play::<K>(case, scenario, &troubles, &recording)).await;
+                assert_eq!((again.0, again.1.is_some()), (calls, failure.is_some()), "{id} took another course");
+                replayed += 1;
+            }
             let undisturbed = recording.calls.len();
             let trouble = plan.trouble.name();
             records::record(
@@ -87,7 +100,7 @@ async fn all_plans_of<K: Kind<World = World>>(name: &str, case: &Case) {
         }
         eprintln!("{of}/{scenario}: {run} plans so far, {} failed; {:?}", failed.len(), began.elapsed());
     }
-    eprintln!("{of}: {run} of {generated} plans run");
+    eprintln!("{of}: {run} of {generated} plans run, {replayed} of them twice with the same verdict and as many calls");
     let ids: Vec<_> = failed.keys().collect();
     assert!(
         failed.is_empty(),
