@@ -8,6 +8,7 @@
 mod support;
 
 mod course;
+mod endpoints;
 mod fleet;
 mod gauge;
 mod report;
@@ -17,7 +18,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 
-use self::{course::Course, fleet::Fleet, report::Row};
+use self::{course::Course, fleet::Fleet, report::Row, support::live::aws};
 
 /// Measures what N objects of a kind cost.
 #[derive(Parser)]
@@ -31,6 +32,9 @@ struct Args {
     /// Milliseconds that each AWS call takes besides what LocalStack takes.
     #[arg(long, value_delimiter = ',', default_value = "0,50")]
     latency: Vec<u64>,
+    /// VPC endpoints are the benchmark's own and not LocalStack's, which is too slow for a thousand.
+    #[arg(long)]
+    many: bool,
     /// Where the rows go, one JSON object a line; those of earlier runs stay.
     #[arg(long)]
     rows: PathBuf,
@@ -45,6 +49,9 @@ struct Args {
 #[tokio::main]
 async fn main() {
     let args = Args::parse();
+    if args.many {
+        aws::IN_FRONT.set(endpoints::serve(aws::localstack_url()).await).unwrap();
+    }
     if !args.render {
         for kind in &args.kinds {
             let fleet = Fleet::of(kind);

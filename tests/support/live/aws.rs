@@ -17,8 +17,16 @@ const LAMBDA_TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Al
 /// The region of all live tests.
 pub const REGION: &str = "ap-northeast-1";
 
-/// LocalStack's address.
+/// What stands before LocalStack, if anything does.
+pub static IN_FRONT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
+/// The address of LocalStack, or of what stands before it.
 pub fn endpoint_url() -> String {
+    IN_FRONT.get().cloned().unwrap_or_else(localstack_url)
+}
+
+/// LocalStack's address.
+pub fn localstack_url() -> String {
     std::env::var("PRIVATELINK_AWS_ENDPOINT_URL").expect("PRIVATELINK_AWS_ENDPOINT_URL is set; run by `make test`")
 }
 
