@@ -101,7 +101,8 @@ pub async fn observe(cloud: &Aws, subject: &Subject<InstanceRole>) -> Result<Opt
         from_iam(cloud, subject, &names).await?
     };
     let in_iam = observed.role.is_some() || !observed.profile_arns().is_empty();
-    if !in_iam && !(subject.deleting && !subject.status.associations_made.is_empty()) {
+    let may_be_left = subject.deleting && !subject.status.associations_made.is_empty();
+    if !in_iam && !may_be_left {
         return Ok(None);
     }
     let others =

@@ -181,15 +181,13 @@ fn variants(schema: &Value, spec: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     vary(schema, Some(spec), "", &mut |path, value| {
         let mut changed = spec.clone();
-        let id = match &value {
-            Some(value) => {
-                put(&mut changed, path, value.clone());
-                format!("{path}={}", value.to_string().chars().take(80).collect::<String>())
-            }
-            None => {
-                remove(&mut changed, path);
-                format!("{path} removed")
-            }
+        let id = if let Some(value) = value {
+            let text: String = value.to_string().chars().take(80).collect();
+            put(&mut changed, path, value);
+            format!("{path}={text}")
+        } else {
+            remove(&mut changed, path);
+            format!("{path} removed")
         };
         found.push((id, changed));
     });
@@ -240,9 +238,10 @@ fn samples(schema: &Value, depth: usize) -> Vec<Value> {
 }
 
 fn integers(schema: &Value) -> Vec<Value> {
-    let edges = ["minimum", "maximum"].into_iter().filter_map(|edge| schema[edge].as_f64()).map(|edge| edge as i64);
-    let mut all: Vec<i64> =
-        edges.flat_map(|edge| [edge - 1, edge, edge + 1]).chain([0, 1, i64::from(i32::MAX)]).collect();
+    let edges = ["minimum", "maximum"].into_iter().filter_map(|edge| schema[edge].as_f64());
+    let around = edges.flat_map(|edge| [edge - 1.0, edge, edge + 1.0]);
+    let mut all: Vec<i64> = around.map(|number| format!("{number}").parse().expect("an edge is whole")).collect();
+    all.extend([0, 1, i64::from(i32::MAX)]);
     all.sort_unstable();
     all.dedup();
     all.into_iter().map(Value::from).collect()
