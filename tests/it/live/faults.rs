@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Of the plans, the sample has one in so many.
-const STRIDE: u64 = 30;
+const STRIDE: u64 = 60;
 /// Longer than any recovery takes, that from a create whose answer was lost included.
 const PATIENCE: Duration = Duration::from_mins(4);
 /// Another operator leads 2 seconds after the last was killed, and does what a user or a request wakes it for.
