@@ -201,7 +201,8 @@ impl<S: Step> Memory<S> {
     pub fn unseen(&self, uid: &str, planned: &[S]) -> Option<S> {
         let window = self.window;
         self.with(uid, |entry| {
-            entry.unseen.retain(|applied| applied.at.elapsed() < window && planned.contains(&applied.step));
+            entry.forget_old_steps(window);
+            entry.unseen.retain(|applied| planned.contains(&applied.step));
             entry.unseen.first().map(|applied| applied.step.clone())
         })
     }

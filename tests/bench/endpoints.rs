@@ -9,15 +9,12 @@ use std::{
 
 use axum::{
     Router,
-    body::{Body, Bytes},
     extract::{Request, State},
-    http::{StatusCode, Uri, header, request::Parts},
+    http::header,
     response::{IntoResponse, Response},
 };
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+
+use super::support::live::upstream::{self, Upstream};
 
 /// Endpoints on a page, as EC2 has it at most:
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html>.
@@ -26,26 +23,20 @@ const PAGE: usize = 1000;
 /// The parameters of a call in the query protocol.
 type Parameters = BTreeMap<String, String>;
 
-#[derive(Clone)]
 struct Endpoint {
     parameters: Parameters,
     tags: BTreeMap<String, String>,
 }
 
 struct Ec2 {
-    localstack: String,
+    localstack: Upstream,
     endpoints: Mutex<BTreeMap<String, Endpoint>>,
-    client: Client<HttpConnector, Body>,
 }
 
 /// Serves from now on; its address.
-pub async fn serve(localstack: String) -> String {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let ec2 = Arc::new(Ec2 { localstack, endpoints: Mutex::default(), client });
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(axum::serve(listener, Router::new().fallback(answer).with_state(ec2)).into_future());
-    format!("http://{address}")
+pub fn serve(localstack: &str) -> String {
+    let ec2 = Arc::new(Ec2 { localstack: Upstream::at(localstack), endpoints: Mutex::default() });
+    format!("http://{}", upstream::serve(Router::new().fallback(answer).with_state(ec2)))
 }
 
 async fn answer(State(ec2): State<Arc<Ec2>>, request: Request) -> Response {
@@ -61,23 +52,13 @@ async fn answer(State(ec2): State<Arc<Ec2>>, request: Request) -> Response {
         "DeleteVpcEndpoints" => ec2.delete(&parameters),
         "CreateTags" if is_about_endpoint => ec2.tag(&parameters),
         "DeleteTags" if is_about_endpoint => ec2.untag(&parameters),
-        _ => return ec2.pass_on(head, body).await,
+        _ => return ec2.localstack.pass_on(&head, &body).await,
     };
     let xml = format!("<{action}Response><requestId>r</requestId>{content}</{action}Response>");
     ([(header::CONTENT_TYPE, "text/xml")], xml).into_response()
 }
 
 impl Ec2 {
-    async fn pass_on(&self, mut head: Parts, body: Bytes) -> Response {
-        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        head.uri = format!("{}{path}", self.localstack.trim_end_matches('/')).parse::<Uri>().unwrap();
-        head.headers.remove(header::HOST);
-        match self.client.request(Request::from_parts(head, Body::from(body))).await {
-            Ok(answer) => answer.map(Body::new),
-            Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
-        }
-    }
-
     fn create(&self, parameters: &Parameters) -> String {
         let mut endpoints = self.endpoints.lock().unwrap();
         let token = parameters.get("ClientToken");

@@ -50,7 +50,7 @@ struct Args {
 async fn main() {
     let args = Args::parse();
     if args.many {
-        aws::IN_FRONT.set(endpoints::serve(aws::localstack_url()).await).unwrap();
+        aws::IN_FRONT.set(endpoints::serve(&aws::localstack_url())).unwrap();
     }
     if !args.render {
         for kind in &args.kinds {

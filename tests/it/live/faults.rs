@@ -286,7 +286,8 @@ fn spawn(live: &Live, apiserver: &Apiserver) -> Operator {
     Operator::spawn_with(command, FLAGS)
 }
 
-fn is_ready(object: &Value) -> bool {
+/// Whether it is ready with its present spec.
+pub fn is_ready(object: &Value) -> bool {
     let ready = condition(object, "Ready");
     ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]
 }

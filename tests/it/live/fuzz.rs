@@ -11,7 +11,10 @@ use std::{
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
-use super::{ENDPOINT, FUNCTION, ROLE, faults::content_of};
+use super::{
+    ENDPOINT, FUNCTION, ROLE,
+    faults::{content_of, is_ready},
+};
 use crate::{
     support::live::{Live, condition, operator::Operator},
     torture::extent::Extent,
@@ -70,18 +73,14 @@ async fn survives(kind: &'static str, manifest: &str) {
     eprintln!("{kind}: {accepted} of {all} specs were accepted and tried, {} failed", failures.len());
     assert_no_defect(&operator);
     assert!(failures.is_empty(), "{failures:#?}");
-    operator_ends(operator, live).await;
+    live.end().await;
+    operator.kill().await;
 }
 
 fn assert_no_defect(operator: &Operator) {
     let log = operator.log();
     let defects: Vec<_> = log.lines().filter(|line| line.contains("panicked") || line.contains("a defect")).collect();
     assert!(defects.is_empty(), "{defects:#?}");
-}
-
-async fn operator_ends(operator: Operator, live: Live) {
-    live.end().await;
-    operator.kill().await;
 }
 
 /// One object whose spec is changed and put back.
@@ -124,9 +123,8 @@ impl Fuzz<'_> {
             self.begin_anew().await;
             return Ok(());
         }
-        let is_ready = async |object: &Value| is_current(object) && condition(object, "Ready")["status"] == "True";
         let object = self.until(is_ready, Duration::from_mins(2)).await;
-        if !is_ready(&object).await {
+        if !is_ready(&object) {
             return Err(format!("put back, it does not become ready: {:#}", object["status"]["conditions"]));
         }
         let found = self.content().await;
@@ -135,9 +133,8 @@ impl Fuzz<'_> {
 
     /// It comes to something that a user can do something about.
     async fn settled(&self) -> Result<(), String> {
-        let settles = async |object: &Value| {
-            let is = |type_| condition(object, type_)["status"] == "True";
-            is_current(object) && (is("Ready") || is("Stalled"))
+        let settles = |object: &Value| {
+            is_ready(object) || (is_current(object) && condition(object, "Stalled")["status"] == "True")
         };
         let object = self.until(settles, SETTLES).await;
         let (ready, stalled) = (condition(&object, "Ready"), condition(&object, "Stalled"));
@@ -152,13 +149,13 @@ impl Fuzz<'_> {
     }
 
     /// The object once it is so, or when the time is over.
-    async fn until(&self, so: impl AsyncFn(&Value) -> bool, patience: Duration) -> Value {
+    async fn until(&self, so: impl Fn(&Value) -> bool, patience: Duration) -> Value {
         let began = Instant::now();
         let mut poll = tokio::time::interval(Duration::from_millis(100));
         loop {
             poll.tick().await;
             let object = self.live.get(self.kind, &self.name).await;
-            if so(&object).await || began.elapsed() > patience {
+            if so(&object) || began.elapsed() > patience {
                 return object;
             }
         }

@@ -34,6 +34,15 @@ fn fleet(model: Model) -> Run<InstanceRole> {
     Run::on(model, Guardrails::default(), false, &json!({ "instances": [{ "tags": { "fleet": "web" } }] }))
 }
 
+/// Two instances that carry the profile, and have for a while.
+async fn two_at_rest() -> Run<InstanceRole> {
+    let mut run = fleet(Model::with_network());
+    launch(&run.model, 0..2, "running");
+    run.expect(Outcome::Converged).await;
+    sleep(Duration::from_mins(2)).await;
+    run
+}
+
 /// How many instances carry a profile.
 fn associated(model: &Model) -> usize {
     model.state().ec2.associations.all().filter(|(_, record)| record.ended_at.is_none()).count()
@@ -282,10 +291,7 @@ async fn what_left_the_selection_is_disassociated_only_if_we_associated_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_profile_that_is_gone_gives_way_to_one_of_another_name() {
-    let mut run = fleet(Model::with_network());
-    launch(&run.model, 0..2, "running");
-    run.expect(Outcome::Converged).await;
-    sleep(Duration::from_mins(2)).await;
+    let mut run = two_at_rest().await;
     run.model.drift(&run.uid, Drift::DeleteProfile);
     run.edit(|object| object["spec"]["instanceProfile"] = json!({ "name": "renamed" }));
     run.expect(Outcome::Converged).await;
@@ -295,10 +301,7 @@ async fn a_profile_that_is_gone_gives_way_to_one_of_another_name() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_leaves_no_association_with_a_profile_that_is_gone() {
-    let mut run = fleet(Model::with_network());
-    launch(&run.model, 0..2, "running");
-    run.expect(Outcome::Converged).await;
-    sleep(Duration::from_mins(2)).await;
+    let mut run = two_at_rest().await;
     run.model.drift(&run.uid, Drift::DeleteRole);
     run.delete();
     run.expect(Outcome::Gone).await;

@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -28,10 +27,11 @@ use tokio_util::{
     io::StreamReader,
 };
 
-use super::fault::{Fault, Pending, broken_off, killed};
+use super::{
+    fault::{Fault, Pending, SLOW, broken_off, killed},
+    upstream,
+};
 
-/// How late a slow answer is: within what the operator waits for it.
-const SLOW: Duration = Duration::from_secs(3);
 /// For how long a watch shows nothing.
 const FROZEN: Duration = Duration::from_secs(10);
 
@@ -99,10 +99,7 @@ impl Apiserver {
         let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await.unwrap();
         let client = Client::try_from(config).unwrap();
         let notes = Arc::new(Notes { client, operations: Mutex::default(), fault: Pending::default() });
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address: SocketAddr = listener.local_addr().unwrap();
-        let router = Router::new().fallback(forward).with_state(notes.clone());
-        tokio::spawn(axum::serve(listener, router).into_future());
+        let address = upstream::serve(Router::new().fallback(forward).with_state(notes.clone()));
         for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
             cluster.server = Some(format!("http://{address}"));
         }

@@ -1,6 +1,6 @@
 //! One trouble at one request, which a proxy waits for.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -8,6 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rustix::process::{Pid, Signal, kill_process};
+
+/// How late a slow answer is: within what the operator waits for it.
+pub const SLOW: Duration = Duration::from_secs(3);
 
 /// One trouble at the n-th request, from 1, of an operation.
 #[derive(Clone, Debug)]

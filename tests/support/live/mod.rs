@@ -10,6 +10,7 @@ pub mod nodes;
 pub mod operator;
 pub mod proxy;
 pub mod release;
+pub mod upstream;
 
 use std::time::Duration;
 

@@ -16,19 +16,16 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri, header, request::Parts, response},
+    http::{HeaderMap, StatusCode, header, request::Parts, response},
     response::{Html, IntoResponse, Response},
-};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
     aws,
-    fault::{Fault, Pending, broken_off, killed},
+    fault::{Fault, Pending, SLOW, broken_off, killed},
+    upstream::{self, Upstream},
 };
 use crate::support::records;
 
@@ -46,9 +43,6 @@ pub struct Call {
     /// The status of LocalStack's answer; 502 when there was none.
     pub status: u16,
 }
-
-/// How late a slow answer is: within what the operator waits for it.
-const SLOW: Duration = Duration::from_secs(3);
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,16 +98,12 @@ struct Notes {
     delays: Mutex<HashMap<String, Duration>>,
     throttles: AtomicBool,
     fault: Pending<Trouble>,
-    client: Client<HttpConnector, Body>,
+    aws: Upstream,
 }
 
 impl Proxy {
     /// Listens on a free port of 127.0.0.1; `operator` names whose requests these are.
     pub fn start(operator: &str) -> Self {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let client = Client::builder(TokioExecutor::new()).build_http();
         let notes = Arc::new(Notes {
             operator: operator.to_owned(),
             calls: Mutex::default(),
@@ -121,11 +111,9 @@ impl Proxy {
             delays: Mutex::default(),
             throttles: AtomicBool::default(),
             fault: Pending::default(),
-            client,
+            aws: Upstream::at(&aws::endpoint_url()),
         });
-        let router = Router::new().fallback(forward).with_state(notes.clone());
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        tokio::spawn(axum::serve(listener, router).into_future());
+        let address = upstream::serve(Router::new().fallback(forward).with_state(notes.clone()));
         Self { address, notes }
     }
 
@@ -162,7 +150,7 @@ impl Proxy {
 
 async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response {
     let at = Timestamp::now();
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let service = service(&head.headers);
     let operation = operation(&service, head.method.as_str(), head.uri.path(), &body);
@@ -172,9 +160,6 @@ async fn forward(State(notes): State<Arc<Notes>>, request: Request) -> Response 
         return answer;
     }
     notes.under_way.lock().unwrap().push(operation.clone());
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    head.uri = format!("{}{path}", aws::endpoint_url().trim_end_matches('/')).parse::<Uri>().unwrap();
-    head.headers.remove(header::HOST);
     let answer = match notes.fault.due(&operation) {
         Some(fault) => notes.troubled(&fault, &service, &head, &body).await,
         None => notes.pass_on(&head, &body).await,
@@ -196,25 +181,18 @@ impl Notes {
         let Some(token) =
             parameter(body, "ClientToken").filter(|_| parameter(body, "Action") == Some("CreateVpcEndpoint"))
         else {
-            return self.request(head, body).await;
+            return self.aws.pass_on(head, body).await;
         };
         let mut created = CREATED.get_or_init(Default::default).lock().await;
         if let Some((head, body)) = created.get(token) {
             return Response::from_parts(head.clone(), Body::from(body.clone()));
         }
-        let (head, answer) = self.request(head, body).await.into_parts();
+        let (head, answer) = self.aws.pass_on(head, body).await.into_parts();
         let answer = axum::body::to_bytes(answer, usize::MAX).await.unwrap_or_default();
         if head.status.is_success() {
             created.insert(token.to_owned(), (head.clone(), answer.clone()));
         }
         Response::from_parts(head, Body::from(answer))
-    }
-
-    async fn request(&self, head: &Parts, body: &Bytes) -> Response {
-        match self.client.request(Request::from_parts(head.clone(), Body::from(body.clone()))).await {
-            Ok(answer) => answer.map(Body::new),
-            Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
-        }
     }
 
     async fn troubled(&self, fault: &Fault<Trouble>, service: &str, head: &Parts, body: &Bytes) -> Response {
